@@ -1,0 +1,182 @@
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use http::StatusCode;
+
+/// What one logical call knows: handed down by reference through a stack, carried in the
+/// extensions from one layer to the next, and readable by the caller afterwards.
+///
+/// A call that nobody has written to costs nothing: it is not put into any extensions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Call {
+    attempt: u32,
+    deadline: Option<Instant>,
+    idempotency_key: bool,
+    attempts: Vec<Attempt>,
+    disposition: Disposition,
+}
+
+/// An attempt that did not succeed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Whether it was executed, as far as can be told.
+    pub disposition: Disposition,
+    /// How long was waited before the next one; `None` if there was none.
+    pub delay: Option<Duration>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The server answered.
+    Answered(StatusCode),
+    /// There was no answer; a bounded word says why (`connect`, `timeout`, …).
+    Failed(&'static str),
+}
+
+/// Whether the server executed what it was asked to do: the difference between "mark it as failed"
+/// and "reconcile".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Disposition {
+    /// Certainly not: it never arrived, or the server refused it before it did anything.
+    NotExecuted,
+    /// Yes: the server said so.
+    Executed,
+    /// Nobody can tell, or nobody has judged.
+    #[default]
+    Unknown,
+}
+
+/// Reads a [`Call`] from outside, while it is under way and after it has ended, in success, in
+/// failure and after a cancellation.
+///
+/// Put one into the extensions of the request (tower: `request.extensions_mut().insert(..)`;
+/// reqwest-middleware: `.with_extension(..)`). If a middleware had something to say, a response
+/// carries one in its extensions even if nobody put one in.
+#[derive(Clone, Debug, Default)]
+pub struct CallHandle(Arc<Mutex<Call>>);
+
+// === impl Call ===
+
+impl Call {
+    /// How often the request was sent before: 0 on the first attempt. This is the
+    /// `http.request.resend_count` of OpenTelemetry.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Counts one more resend, to be called before it is sent.
+    pub fn next_attempt(&mut self) {
+        self.attempt = self.attempt.saturating_add(1);
+    }
+
+    /// When the caller stops waiting, if there is such a time.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Sets a deadline; an earlier one that is already there stays.
+    pub fn limit_to(&mut self, deadline: Instant) {
+        self.deadline = Some(self.deadline.map_or(deadline, |d| d.min(deadline)));
+    }
+
+    /// Whether the request carries an idempotency key, so that sending it twice has the effect of
+    /// sending it once.
+    #[must_use]
+    pub fn has_idempotency_key(&self) -> bool {
+        self.idempotency_key
+    }
+
+    /// Notes that the request carries an idempotency key.
+    pub fn set_idempotency_key(&mut self) {
+        self.idempotency_key = true;
+    }
+
+    /// The attempts that did not succeed, oldest first. Bounded by the number of attempts that the
+    /// middleware makes.
+    #[must_use]
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.attempts
+    }
+
+    /// Notes an attempt that did not succeed.
+    pub fn record(&mut self, attempt: Attempt) {
+        self.attempts.push(attempt);
+    }
+
+    /// Whether the server executed the call, all attempts taken together.
+    #[must_use]
+    pub fn disposition(&self) -> Disposition {
+        self.disposition
+    }
+
+    /// Judges the call, all attempts taken together.
+    pub fn set_disposition(&mut self, disposition: Disposition) {
+        self.disposition = disposition;
+    }
+
+    /// Whether anybody has written to it.
+    #[cfg(any(feature = "tower", feature = "reqwest"))]
+    pub(crate) fn is_touched(&self) -> bool {
+        let Self {
+            attempt,
+            deadline,
+            idempotency_key,
+            attempts,
+            disposition,
+        } = self;
+        *attempt != 0
+            || deadline.is_some()
+            || *idempotency_key
+            || !attempts.is_empty()
+            || *disposition != Disposition::Unknown
+    }
+}
+
+// === impl Attempt ===
+
+impl Attempt {
+    /// An attempt with no other after it, until [`delay`](Self::delay) is set.
+    #[must_use]
+    pub fn new(outcome: Outcome, disposition: Disposition) -> Self {
+        Self {
+            outcome,
+            disposition,
+            delay: None,
+        }
+    }
+}
+
+// === impl CallHandle ===
+
+impl CallHandle {
+    /// A handle on a call that has not begun.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The call as it stands now.
+    #[must_use]
+    pub fn call(&self) -> Call {
+        self.lock().clone()
+    }
+
+    #[cfg(any(feature = "tower", feature = "reqwest"))]
+    pub(crate) fn store(&self, call: &Call) {
+        self.lock().clone_from(call);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Call> {
+        // A panic elsewhere cannot leave a `Call` half-written in a way that matters.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

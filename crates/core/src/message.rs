@@ -1,0 +1,93 @@
+use bytes::Bytes;
+use http::{Extensions, HeaderMap, Method, StatusCode};
+
+use crate::Replay;
+
+/// A request as a middleware sees it, whatever its message type.
+///
+/// `http::Request` and `reqwest::Request` are never converted into each other: each face keeps its
+/// own, and nothing is lost on the way.
+pub trait Request: Sized + Send + 'static {
+    /// The method.
+    fn method(&self) -> &Method;
+    /// The headers.
+    fn headers(&self) -> &HeaderMap;
+    /// The headers, to be changed.
+    fn headers_mut(&mut self) -> &mut HeaderMap;
+    /// A copy to be sent later, or `None` if the body can be sent only once. The original is as
+    /// good as before either way.
+    fn try_clone(&self) -> Option<Self>;
+    /// Whether the whole body can still be sent. A copy of a body that is buffered while it is
+    /// sent ([`ReplayBody`](crate::ReplayBody)) turns out too large only then.
+    fn is_whole(&self) -> bool;
+}
+
+/// A response as a middleware sees it, whatever its message type.
+pub trait Response: Sized + Send {
+    /// The status.
+    fn status(&self) -> StatusCode;
+    /// The headers.
+    fn headers(&self) -> &HeaderMap;
+    /// The extensions.
+    fn extensions(&self) -> &Extensions;
+    /// The extensions, to be changed.
+    fn extensions_mut(&mut self) -> &mut Extensions;
+
+    /// Reads the beginning of the body, until it ends or `limit` bytes are there, and gives the
+    /// response back whole: status, headers, version, extensions, URL, and every byte, trailer or
+    /// error of the body in its place.
+    ///
+    /// Reads no frame after the limit is reached, so what is held is `limit` plus one frame.
+    fn peek(self, limit: usize) -> impl Future<Output = Peeked<Self>> + Send;
+}
+
+/// What [`Response::peek`] saw.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Peeked<R> {
+    /// The response, whole.
+    pub response: R,
+    /// The first bytes of its body, at most as many as were asked for.
+    pub bytes: Bytes,
+    /// Whether that is the whole body: it ended, in time and without an error.
+    pub complete: bool,
+}
+
+impl<R> Peeked<R> {
+    /// What was seen of `response`.
+    pub fn new(response: R, bytes: Bytes, complete: bool) -> Self {
+        Self {
+            response,
+            bytes,
+            complete,
+        }
+    }
+}
+
+impl<B: Replay + Send + 'static> Request for http::Request<B> {
+    fn method(&self) -> &Method {
+        self.method()
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        self.headers()
+    }
+
+    fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.headers_mut()
+    }
+
+    fn try_clone(&self) -> Option<Self> {
+        let mut copy = Self::new(self.body().replay()?);
+        *copy.method_mut() = self.method().clone();
+        *copy.uri_mut() = self.uri().clone();
+        *copy.version_mut() = self.version();
+        copy.headers_mut().clone_from(self.headers());
+        copy.extensions_mut().clone_from(self.extensions());
+        Some(copy)
+    }
+
+    fn is_whole(&self) -> bool {
+        self.body().is_whole()
+    }
+}

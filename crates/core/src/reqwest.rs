@@ -1,0 +1,177 @@
+//! The reqwest face: every [`Middleware`](crate::Middleware) is a
+//! [`reqwest_middleware::Middleware`].
+//!
+//! reqwest's own messages go through untouched. Its errors do too; ours arrive as
+//! [`reqwest_middleware::Error::Middleware`] ([`caused_by`](crate::caused_by) finds them).
+
+use std::pin::Pin;
+
+use ::reqwest::ResponseBuilderExt;
+pub use ::reqwest::{Request, Response};
+use http::{Extensions, HeaderMap, Method, StatusCode};
+pub use reqwest_middleware::{Error, Middleware, Next};
+
+use crate::{
+    Body, BoxError, Call, Exchange, Failure, Own, Peeked, Stack,
+    session::{Line, Session},
+};
+
+/// The future of [`handle`].
+pub type Handled<'a> = Pin<Box<dyn Future<Output = Result<Response, Error>> + Send + 'a>>;
+
+/// Runs a middleware of ours as one of reqwest's; for [`faces!`](crate::faces).
+pub fn handle<'a, M: crate::Middleware>(
+    middleware: &'a M,
+    req: Request,
+    extensions: &'a mut Extensions,
+    next: Next<'a>,
+) -> Handled<'a> {
+    Box::pin(async move {
+        let mut session = Session::begin(extensions);
+        let below = Below {
+            next,
+            pristine: extensions.clone(),
+            extensions,
+            sent: false,
+            line: &mut session.line,
+        };
+        let result = middleware.handle(&mut session.call, req, below).await;
+        session.end(extensions);
+        let mut response = result.map_err(|Raw(error)| error)?;
+        session.end(response.extensions_mut());
+        Ok(response)
+    })
+}
+
+// === impl Stack ===
+
+impl<M: crate::Middleware> Middleware for Stack<M> {
+    fn handle<'a, 'b, 'c, 'd>(
+        &'a self,
+        req: Request,
+        extensions: &'b mut Extensions,
+        next: Next<'c>,
+    ) -> Handled<'d>
+    where
+        'a: 'd,
+        'b: 'd,
+        'c: 'd,
+        Self: 'd,
+    {
+        handle(self, req, extensions, next)
+    }
+}
+
+/// `Next` as an [`Exchange`].
+struct Below<'a, 'l> {
+    next: Next<'a>,
+    extensions: &'a mut Extensions,
+    /// What the caller put in: each attempt begins with this, not with what the one before left.
+    pristine: Extensions,
+    sent: bool,
+    line: &'l mut Line,
+}
+
+/// reqwest-middleware's error, untouched.
+struct Raw(Error);
+
+// === impl Below ===
+
+impl Exchange<Request> for Below<'_, '_> {
+    type Response = Response;
+    type Error = Raw;
+
+    async fn send(&mut self, call: &mut Call, req: Request) -> Result<Response, Raw> {
+        if std::mem::replace(&mut self.sent, true) {
+            self.extensions.clone_from(&self.pristine);
+        }
+        self.line.down(call, self.extensions);
+        let result = self.next.clone().run(req, self.extensions).await;
+        self.line.up(call, Some(self.extensions));
+        result.map_err(Raw)
+    }
+}
+
+// === impl Raw ===
+
+impl Failure for Raw {
+    fn as_error(&self) -> &(dyn std::error::Error + 'static) {
+        inside(&self.0)
+    }
+}
+
+impl From<Own> for Raw {
+    fn from(own: Own) -> Self {
+        Self(Error::Middleware(own.into_anyhow()))
+    }
+}
+
+/// The error that reqwest-middleware's holds. That one is transparent, so walking its sources
+/// would begin behind it.
+pub(crate) fn inside(error: &Error) -> &(dyn std::error::Error + 'static) {
+    match error {
+        Error::Reqwest(error) => error,
+        Error::Middleware(error) => match error.downcast_ref::<BoxError>() {
+            // `anyhow::Error::from_boxed` keeps the box as a layer of its own.
+            Some(error) => error.as_ref(),
+            None => error.as_ref(),
+        },
+    }
+}
+
+// === the messages ===
+
+impl crate::Request for Request {
+    fn method(&self) -> &Method {
+        self.method()
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        self.headers()
+    }
+
+    fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.headers_mut()
+    }
+
+    fn try_clone(&self) -> Option<Self> {
+        self.try_clone()
+    }
+
+    fn is_whole(&self) -> bool {
+        true
+    }
+}
+
+impl crate::Response for Response {
+    fn status(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        self.headers()
+    }
+
+    fn extensions(&self) -> &Extensions {
+        self.extensions()
+    }
+
+    fn extensions_mut(&mut self) -> &mut Extensions {
+        self.extensions_mut()
+    }
+
+    async fn peek(self, limit: usize) -> Peeked<Self> {
+        // Taken apart and put together again by reqwest itself. What it forgets is the URL.
+        let url = self.url().clone();
+        let (mut parts, body) = http::Response::<::reqwest::Body>::from(self).into_parts();
+        let mut body = Body::new(body);
+        let complete = body.fill(limit).await;
+        let bytes = body.prefix(limit);
+        let complete = complete && body.len() <= limit;
+        if let Ok(with_url) = http::Response::builder().url(url).body(()) {
+            parts.extensions.extend(with_url.into_parts().0.extensions);
+        }
+        let response = http::Response::from_parts(parts, ::reqwest::Body::wrap(body));
+        Peeked::new(response.into(), bytes, complete)
+    }
+}

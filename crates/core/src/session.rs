@@ -1,0 +1,63 @@
+use http::Extensions;
+
+use crate::{Call, CallHandle};
+
+/// One layer's share of a call: takes it over from the layer above, lends it to the one below,
+/// and publishes it at the end, even if the future is dropped half-way.
+#[derive(Default)]
+pub(crate) struct Session {
+    pub(crate) call: Call,
+    pub(crate) line: Line,
+}
+
+/// The way a call travels up and down, as far as anybody needs it.
+#[derive(Default)]
+pub(crate) struct Line(Option<CallHandle>);
+
+impl Session {
+    /// Takes the call over from the layer above, or begins one.
+    pub(crate) fn begin(extensions: &mut Extensions) -> Self {
+        match extensions.remove::<CallHandle>() {
+            Some(handle) => Self {
+                call: handle.call(),
+                line: Line(Some(handle)),
+            },
+            None => Self::default(),
+        }
+    }
+
+    /// Leaves the handle where the caller and the layer above find it.
+    pub(crate) fn end(&mut self, extensions: &mut Extensions) {
+        self.line.down(&self.call, extensions);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Line(Some(handle)) = &self.line {
+            handle.store(&self.call);
+        }
+    }
+}
+
+impl Line {
+    /// Hands the call to the layer below; nothing is allocated for one that nobody wrote to.
+    pub(crate) fn down(&mut self, call: &Call, extensions: &mut Extensions) {
+        if self.0.is_some() || call.is_touched() {
+            let handle = self.0.get_or_insert_default();
+            handle.store(call);
+            extensions.insert(handle.clone());
+        }
+    }
+
+    /// Takes back what the layer below has made of the call. It published before it answered,
+    /// so this holds for failures too.
+    pub(crate) fn up(&mut self, call: &mut Call, extensions: Option<&Extensions>) {
+        if self.0.is_none() {
+            self.0 = extensions.and_then(|e| e.get::<CallHandle>()).cloned();
+        }
+        if let Some(handle) = &self.0 {
+            *call = handle.call();
+        }
+    }
+}
