@@ -59,6 +59,9 @@ pub enum Disposition {
 /// Put one into the extensions of the request (tower: `request.extensions_mut().insert(..)`;
 /// reqwest-middleware: `.with_extension(..)`). If a middleware had something to say, a response
 /// carries one in its extensions even if nobody put one in.
+///
+/// A handle that is put into a second request follows that one from then on; the second call knows
+/// nothing of the first.
 #[derive(Clone, Debug, Default)]
 pub struct CallHandle(Arc<Mutex<Call>>);
 

@@ -31,7 +31,7 @@ pub fn handle<'a, M: crate::Middleware>(
         let below = Below {
             next,
             pristine: extensions.clone(),
-            extensions,
+            extensions: &mut *extensions,
             sent: false,
             line: &mut session.line,
         };
@@ -74,6 +74,13 @@ struct Below<'a, 'l> {
 
 /// reqwest-middleware's error, untouched.
 struct Raw(Error);
+
+impl Drop for Below<'_, '_> {
+    // On every way out, a cancellation too: what lies above may use these extensions again.
+    fn drop(&mut self) {
+        Line::clear(self.extensions);
+    }
+}
 
 // === impl Below ===
 

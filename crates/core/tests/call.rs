@@ -171,6 +171,84 @@ async fn the_caller_reads_the_call_of_a_call_it_gave_up() {
 }
 
 #[tokio::test]
+async fn a_second_call_with_the_same_handle_knows_nothing_of_the_first() {
+    let handle = CallHandle::new();
+    let below = Sees::default();
+    let service = Layered::new(Twice, Layered::new(below.clone(), Ok200));
+    for _ in 0..2 {
+        let mut req = request();
+        req.extensions_mut().insert(handle.clone());
+        service.clone().oneshot(req).await.unwrap();
+        assert_eq!(handle.call().attempts().len(), 1);
+    }
+    let once = [(0, 0), (0, 0), (1, 1), (1, 1)];
+    assert_eq!(*below.0.lock().unwrap(), [once, once].concat());
+}
+
+/// Ends with its first attempt, whatever the layer below was up to, then begins anew with the same
+/// extensions: what a foreign timeout and retry do.
+struct GivesUpOnce;
+
+#[async_trait::async_trait]
+impl reqwest_middleware::Middleware for GivesUpOnce {
+    async fn handle(
+        &self,
+        req: reqwest::Request,
+        extensions: &mut http::Extensions,
+        next: reqwest_middleware::Next<'_>,
+    ) -> reqwest_middleware::Result<reqwest::Response> {
+        let again = req.try_clone().unwrap();
+        let first = next.clone().run(req, extensions);
+        let hour = std::time::Duration::from_secs(3600);
+        assert!(tokio::time::timeout(hour, first).await.is_err());
+        next.run(again, extensions).await
+    }
+}
+
+/// Hangs in the attempt with this number, and answers the others.
+struct HangsIn(u32, Mutex<u32>);
+
+#[async_trait::async_trait]
+impl reqwest_middleware::Middleware for HangsIn {
+    async fn handle(
+        &self,
+        _: reqwest::Request,
+        _: &mut http::Extensions,
+        _: reqwest_middleware::Next<'_>,
+    ) -> reqwest_middleware::Result<reqwest::Response> {
+        let attempt = {
+            let mut attempts = self.1.lock().unwrap();
+            *attempts += 1;
+            *attempts
+        };
+        if attempt == self.0 {
+            pending::<()>().await;
+        }
+        Ok(http::Response::new("").into())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_was_given_up_leaves_nothing_in_extensions_that_are_used_again() {
+    use reqwest_middleware::ClientBuilder;
+
+    let below = Sees::default();
+    let client = ClientBuilder::new(reqwest::Client::new())
+        .with(GivesUpOnce)
+        .with(Stack::new().push(Twice))
+        .with(Stack::new().push(below.clone()))
+        .with(HangsIn(2, Mutex::new(0)))
+        .build();
+    client.get("http://probe.test/").send().await.unwrap();
+    let seen = below.0.lock().unwrap().clone();
+    // The first call hangs in its second attempt; the second call begins with nothing.
+    assert_eq!(
+        seen,
+        [(0, 0), (0, 0), (1, 1), (0, 0), (0, 0), (1, 1), (1, 1)]
+    );
+}
+
+#[tokio::test]
 async fn a_reqwest_caller_reads_the_call_of_success_and_failure() {
     use reqwest_middleware::ClientBuilder;
 
