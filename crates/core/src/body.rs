@@ -9,7 +9,7 @@ use http::{Extensions, HeaderMap, StatusCode};
 use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::{Peeked, Response};
+use crate::{Peeked, Response, message::sealed::Sealed};
 
 pin_project! {
     /// The body of a response of the tower face: `B`, with what was already read of it put back in
@@ -36,6 +36,7 @@ enum Tail<E> {
 
 impl<B: http_body::Body> Body<B> {
     /// A body of which nothing was read.
+    #[must_use]
     pub fn new(inner: B) -> Self {
         Self {
             inner,
@@ -166,6 +167,8 @@ impl<B: http_body::Body> fmt::Debug for Body<B> {
             .finish_non_exhaustive()
     }
 }
+
+impl<B: http_body::Body> Sealed for http::Response<Body<B>> {}
 
 impl<B> Response for http::Response<Body<B>>
 where

@@ -31,7 +31,11 @@ pub fn caused_by<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Op
         if let Some(found) = error.downcast_ref::<E>() {
             return Some(found);
         }
-        next = error.source();
+        next = match error.downcast_ref::<std::io::Error>() {
+            // Its source is not the error that it holds, but the source of that one.
+            Some(io) => io.get_ref().map(|held| held as &(dyn Error + 'static)),
+            None => error.source(),
+        };
     }
     None
 }
@@ -110,6 +114,15 @@ mod tests {
         assert!(caused_by::<Inner>(&error).is_some());
         assert!(caused_by::<Outer>(&error).is_some());
         assert!(caused_by::<fmt::Error>(&error).is_none());
+    }
+
+    #[test]
+    fn a_cause_is_found_inside_an_io_error() {
+        let error = std::io::Error::other(Outer(Box::new(std::io::Error::other(Inner))));
+        assert!(caused_by::<std::io::Error>(&error).is_some());
+        assert!(caused_by::<Outer>(&error).is_some());
+        assert!(caused_by::<Inner>(&error).is_some());
+        assert!(caused_by::<Inner>(&std::io::Error::from_raw_os_error(2)).is_none());
     }
 
     #[cfg(feature = "reqwest")]

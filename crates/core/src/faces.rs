@@ -27,7 +27,7 @@ macro_rules! faces {
             fn handle<'a, 'b, 'c, 'd>(
                 &'a self,
                 req: $crate::reqwest::Request,
-                extensions: &'b mut ::http::Extensions,
+                extensions: &'b mut $crate::reqwest::Extensions,
                 next: $crate::reqwest::Next<'c>,
             ) -> $crate::reqwest::Handled<'d>
             where

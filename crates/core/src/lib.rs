@@ -11,6 +11,7 @@ mod exchange;
 mod faces;
 mod message;
 mod middleware;
+mod origin;
 pub mod quota;
 mod replay;
 #[cfg(any(feature = "tower", feature = "reqwest"))]
@@ -29,5 +30,6 @@ pub use error::{BoxError, Failure, Own, caused_by};
 pub use exchange::Exchange;
 pub use message::{Peeked, Request, Response};
 pub use middleware::Middleware;
+pub use origin::Origin;
 pub use replay::{Replay, ReplayBody, ReplayError};
 pub use stack::{Chain, Stack};

@@ -1,15 +1,19 @@
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Method, StatusCode};
 
-use crate::Replay;
+use crate::{Origin, Replay};
 
 /// A request as a middleware sees it, whatever its message type.
 ///
 /// `http::Request` and `reqwest::Request` are never converted into each other: each face keeps its
-/// own, and nothing is lost on the way.
-pub trait Request: Sized + Send + 'static {
+/// own, and nothing is lost on the way. Sealed, so that a view that a new middleware needs can be
+/// added.
+pub trait Request: sealed::Sealed + Sized + Send + 'static {
     /// The method.
     fn method(&self) -> &Method;
+    /// Where it goes; `None` if the request does not say so itself: a `http::Request` with a
+    /// relative URI, for a service that knows its server. A guard takes that for "elsewhere".
+    fn origin(&self) -> Option<Origin<'_>>;
     /// The headers.
     fn headers(&self) -> &HeaderMap;
     /// The headers, to be changed.
@@ -22,8 +26,8 @@ pub trait Request: Sized + Send + 'static {
     fn is_whole(&self) -> bool;
 }
 
-/// A response as a middleware sees it, whatever its message type.
-pub trait Response: Sized + Send {
+/// A response as a middleware sees it, whatever its message type. Sealed, as [`Request`] is.
+pub trait Response: sealed::Sealed + Sized + Send {
     /// The status.
     fn status(&self) -> StatusCode;
     /// The headers.
@@ -53,8 +57,13 @@ pub struct Peeked<R> {
     pub complete: bool,
 }
 
+pub(crate) mod sealed {
+    pub trait Sealed {}
+}
+
 impl<R> Peeked<R> {
     /// What was seen of `response`.
+    #[must_use]
     pub fn new(response: R, bytes: Bytes, complete: bool) -> Self {
         Self {
             response,
@@ -64,9 +73,15 @@ impl<R> Peeked<R> {
     }
 }
 
+impl<B> sealed::Sealed for http::Request<B> {}
+
 impl<B: Replay + Send + 'static> Request for http::Request<B> {
     fn method(&self) -> &Method {
         self.method()
+    }
+
+    fn origin(&self) -> Option<Origin<'_>> {
+        Origin::of(self.uri())
     }
 
     fn headers(&self) -> &HeaderMap {

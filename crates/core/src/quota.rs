@@ -1,4 +1,5 @@
-//! What a server says about its limits, in every spelling that is in use.
+//! What a server says about its limits: `Retry-After` and the `X-RateLimit-*` that most providers
+//! send.
 //!
 //! Shared by who waits (backoff) and who watches (telemetry), so that both read the same number.
 
@@ -10,6 +11,14 @@ use http::{HeaderMap, header};
 /// is thirty years long.
 const EPOCH_FROM: f64 = 1e9;
 
+/// A Unix time at or above this is in milliseconds, as some servers send it: in seconds it would be
+/// the year 5138, in milliseconds it is 1973.
+const MILLIS_FROM: f64 = 1e11;
+
+/// What a longer wait counts as: a century and a half. Longer than anybody waits, and far from where
+/// adding it to a time overflows.
+const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
+
 /// The limits that a response reports in `X-RateLimit-Limit`, `-Remaining` and `-Reset`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
@@ -18,8 +27,9 @@ pub struct Quota {
     pub limit: Option<u64>,
     /// Requests left in this window.
     pub remaining: Option<u64>,
-    /// Time until the window ends. Whether the server gave a Unix time or a number of seconds, and
-    /// whatever our clock says: a Unix time is measured against the server's own `Date`.
+    /// Time until the window ends. Whether the server gave a Unix time (in seconds or milliseconds)
+    /// or a number of seconds, and whatever our clock says: a Unix time is measured against the
+    /// server's own `Date`.
     pub reset: Option<Duration>,
 }
 
@@ -31,7 +41,8 @@ pub struct Quota {
 /// 2. The reset of an exhausted quota: `X-RateLimit-Remaining: 0`, or a 429 whatever it says of
 ///    what remains, with `X-RateLimit-Reset`.
 ///
-/// A date that has passed means "now". A value that cannot be read says nothing.
+/// A date that has passed means "now", and a number that is out of all reason a century and a half:
+/// it was asked to stay away. A value that cannot be read says nothing.
 #[must_use]
 pub fn asked_wait(
     status: http::StatusCode,
@@ -62,7 +73,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     //= RFC 9110 §10.2.3: Retry-After = HTTP-date / delay-seconds
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     match seconds(value) {
-        Some(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+        Some(seconds) => Some(duration(seconds)),
         None => {
             let date = httpdate::parse_http_date(value).ok()?;
             Some(until(date, headers, now))
@@ -72,11 +83,16 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 
 fn reset(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get("x-ratelimit-reset")?.to_str().ok()?;
-    let value = Duration::try_from_secs_f64(seconds(value)?).ok()?;
-    if value.as_secs_f64() < EPOCH_FROM {
-        return Some(value);
+    let value = seconds(value)?;
+    let epoch = if value >= MILLIS_FROM {
+        value / 1e3
+    } else {
+        value
+    };
+    if value < EPOCH_FROM {
+        return Some(duration(epoch));
     }
-    Some(until(UNIX_EPOCH.checked_add(value)?, headers, now))
+    Some(until(UNIX_EPOCH + duration(epoch), headers, now))
 }
 
 /// Time until `when` by the clock of the server that named it.
@@ -88,11 +104,15 @@ fn until(when: SystemTime, headers: &HeaderMap, now: SystemTime) -> Duration {
     when.duration_since(servers_now).unwrap_or_default()
 }
 
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).map_or(LONGEST, |d| d.min(LONGEST))
+}
+
 /// Digits, with a fraction as some servers send; no sign, no exponent, no `inf`.
 fn seconds(value: &str) -> Option<f64> {
     let value = value.trim();
     let digits = |c: char| c.is_ascii_digit() || c == '.';
-    if value.is_empty() || value.len() > 20 || !value.chars().all(digits) {
+    if value.is_empty() || !value.chars().all(digits) {
         return None;
     }
     value.parse().ok()
@@ -168,6 +188,11 @@ mod tests {
         let reset = |v: String| wait(429, &[("x-ratelimit-reset", v)]);
         assert_eq!(reset((NOW + 5).to_string()), Some(Duration::from_secs(5)));
         assert_eq!(reset("5".into()), Some(Duration::from_secs(5)));
+        assert_eq!(
+            reset(((NOW + 5) * 1000).to_string()),
+            Some(Duration::from_secs(5)),
+            "milliseconds"
+        );
     }
 
     #[test]
@@ -193,20 +218,22 @@ mod tests {
     }
 
     #[test]
+    fn a_number_out_of_all_reason_is_a_long_wait_and_not_none() {
+        let long = |name, value: &str| wait(429, &[(name, value.into())]);
+        for digits in ["4294967296", "99999999999999999999999", &"9".repeat(400)] {
+            assert_eq!(long("retry-after", digits), Some(LONGEST), "{digits}");
+        }
+        assert!(long("x-ratelimit-reset", &"9".repeat(400)).is_some_and(|w| w > LONGEST / 2));
+        assert!(at(NOW).checked_add(LONGEST * 2).is_some());
+    }
+
+    #[test]
     fn what_has_passed_means_now_and_what_cannot_be_read_means_nothing() {
         assert_eq!(
             wait(429, &[("retry-after", date(NOW - 9))]),
             Some(Duration::ZERO)
         );
-        for nonsense in [
-            "-1",
-            "soon",
-            "",
-            "1e9",
-            "inf",
-            "NaN",
-            "99999999999999999999999",
-        ] {
+        for nonsense in ["-1", "soon", "", "1e9", "inf", "NaN"] {
             assert_eq!(
                 wait(429, &[("retry-after", nonsense.into())]),
                 None,

@@ -39,12 +39,15 @@ impl<B: Clone> Replay for B {
 /// [whole](Replay::is_whole). A body of which not a byte was read can always be sent again,
 /// whatever its size.
 ///
-/// The copies are for one attempt after the other. A copy that begins to be read takes over, and
-/// the one before it fails with [`ReplayError::Superseded`].
+/// The copies are for one attempt after the other, in whatever order they were made. A copy that
+/// begins to be read takes over, and the one before it fails with [`ReplayError::Superseded`]. One
+/// that is no longer whole takes nothing over: it fails, and the one before it goes on.
 pub struct ReplayBody<B> {
     source: Arc<Mutex<Source<B>>>,
-    /// Which copy this is; a later one takes over from an earlier one.
-    copy: u64,
+    /// Which copy in the order in which they began to be read, from 1; `None` before that. The
+    /// order in which they were made says nothing: a retry around a replay makes its copy first and
+    /// sends it last.
+    turn: Option<u64>,
     /// How many buffered chunks, and bytes in all, this copy has given.
     chunks: usize,
     bytes: u64,
@@ -73,10 +76,10 @@ struct Source<B> {
     overflowed: bool,
     /// The body has ended, with these trailers.
     ended: Option<Option<HeaderMap>>,
-    /// The copy that may read on, how it is woken, and how many copies there were.
-    reader: u64,
+    /// How many copies have begun to be read; the last one may read on.
+    turns: u64,
+    /// How that one is woken.
     waker: Option<Waker>,
-    copies: u64,
 }
 
 // === impl ReplayBody ===
@@ -86,12 +89,14 @@ impl<B: Body> ReplayBody<B> {
     pub const DEFAULT_CAP: usize = 64 * 1024;
 
     /// Buffers up to [`DEFAULT_CAP`](Self::DEFAULT_CAP) bytes.
+    #[must_use]
     pub fn new(body: B) -> Self {
         Self::with_cap(body, Self::DEFAULT_CAP)
     }
 
     /// Buffers up to `cap` bytes. With 0, the body can be sent again only while nothing was read
     /// of it.
+    #[must_use]
     pub fn with_cap(body: B, cap: usize) -> Self {
         let source = Source {
             hint: body.size_hint(),
@@ -101,13 +106,12 @@ impl<B: Body> ReplayBody<B> {
             buffered: 0,
             overflowed: false,
             ended: None,
-            reader: 0,
+            turns: 0,
             waker: None,
-            copies: 0,
         };
         Self {
             source: Arc::new(Mutex::new(source)),
-            copy: 0,
+            turn: None,
             chunks: 0,
             bytes: 0,
             ended: false,
@@ -123,14 +127,12 @@ impl<B> ReplayBody<B> {
 
 impl<B> Replay for ReplayBody<B> {
     fn replay(&self) -> Option<Self> {
-        let mut source = self.lock();
-        if source.overflowed {
+        if self.lock().overflowed {
             return None;
         }
-        source.copies += 1;
         Some(Self {
             source: Arc::clone(&self.source),
-            copy: source.copies,
+            turn: None,
             chunks: 0,
             bytes: 0,
             ended: false,
@@ -159,11 +161,21 @@ where
             return Poll::Ready(None);
         }
         let mut source = this.source.lock().unwrap_or_else(PoisonError::into_inner);
-        let frame = ready!(source.poll_copy(cx, this.copy, this.chunks));
+        let (frame, displaced) = match source.take_turn(&mut this.turn) {
+            Ok(displaced) => (source.poll_copy(cx, this.chunks), displaced),
+            Err(error) => (Poll::Ready(Some(Err(error))), None),
+        };
+        drop(source);
+        // Woken without the lock: who knows what a waker runs.
+        if let Some(waker) = displaced {
+            waker.wake();
+        }
+        let frame = ready!(frame);
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
-                    this.chunks += 1;
+                    // Like the buffer, which keeps no empty ones.
+                    this.chunks += usize::from(!data.is_empty());
                     this.bytes += data.len() as u64;
                 } else {
                     this.ended = true;
@@ -216,26 +228,27 @@ where
     B: Body,
     B::Error: Into<BoxError>,
 {
+    /// Lets a copy read that is the last to have begun, or begins now. Gives the waker of the one
+    /// before, which waits in vain from now on and learns so when it is polled again.
+    fn take_turn(&mut self, turn: &mut Option<u64>) -> Result<Option<Waker>, ReplayError> {
+        match *turn {
+            Some(turn) if turn == self.turns => Ok(None),
+            Some(_) => Err(ReplayError::Superseded),
+            None if self.overflowed => Err(ReplayError::NotWhole),
+            None => {
+                self.turns += 1;
+                *turn = Some(self.turns);
+                Ok(self.waker.take())
+            }
+        }
+    }
+
     /// The next frame for a copy that has had `chunks` of them.
     fn poll_copy(
         &mut self,
         cx: &mut Context<'_>,
-        copy: u64,
         chunks: usize,
     ) -> Poll<Option<Result<Frame<Bytes>, ReplayError>>> {
-        if copy < self.reader {
-            return Poll::Ready(Some(Err(ReplayError::Superseded)));
-        }
-        if copy > self.reader {
-            self.reader = copy;
-            // The copy before waits in vain now; it learns so when it is polled again.
-            if let Some(waker) = self.waker.take() {
-                waker.wake();
-            }
-            if self.overflowed {
-                return Poll::Ready(Some(Err(ReplayError::NotWhole)));
-            }
-        }
         if let Some(chunk) = self.chunks.get(chunks) {
             return Poll::Ready(Some(Ok(Frame::data(chunk.clone()))));
         }
@@ -281,7 +294,8 @@ where
     }
 
     fn buffer(&mut self, data: &Bytes) {
-        if self.overflowed {
+        // An empty chunk weighs nothing, so no cap would bound how many are kept.
+        if self.overflowed || data.is_empty() {
             return;
         }
         self.buffered = self.buffered.saturating_add(data.len());
@@ -387,6 +401,35 @@ mod tests {
             matches!(error, ReplayError::NotWhole),
             "never a body with a hole"
         );
+    }
+
+    #[tokio::test]
+    async fn copies_are_sent_in_any_order_one_after_the_other() {
+        let body = ReplayBody::new(chunked(&["one ", "two ", "three"]));
+        // A retry makes its copy, then a replay below it makes another and sends that one first.
+        let of_the_retry = body.replay().unwrap();
+        let of_the_replay = body.replay().unwrap();
+        assert_eq!(text(body).await, "one two three");
+        assert_eq!(text(of_the_replay).await, "one two three");
+        assert_eq!(text(of_the_retry).await, "one two three");
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_is_not_whole_leaves_the_one_before_alone() {
+        let mut body = ReplayBody::with_cap(chunked(&["one ", "two ", "three"]), 0);
+        let copy = body.replay().unwrap();
+        body.frame().await.unwrap().unwrap();
+        assert!(matches!(copy.collect().await, Err(ReplayError::NotWhole)));
+        assert_eq!(text(body).await, "two three");
+    }
+
+    #[tokio::test]
+    async fn empty_chunks_are_not_kept() {
+        let body = ReplayBody::new(chunked(&["", "one ", "", "", "two", ""]));
+        let copy = body.replay().unwrap();
+        assert_eq!(text(body).await, "one two");
+        assert_eq!(copy.lock().chunks.len(), 2);
+        assert_eq!(text(copy).await, "one two");
     }
 
     #[tokio::test]

@@ -8,11 +8,13 @@ use std::pin::Pin;
 
 use ::reqwest::ResponseBuilderExt;
 pub use ::reqwest::{Request, Response};
-use http::{Extensions, HeaderMap, Method, StatusCode};
+pub use http::Extensions;
+use http::{HeaderMap, Method, StatusCode};
 pub use reqwest_middleware::{Error, Middleware, Next};
 
 use crate::{
-    Body, BoxError, Call, Exchange, Failure, Own, Peeked, Stack,
+    Body, BoxError, Call, Exchange, Failure, Origin, Own, Peeked, Stack,
+    message::sealed::Sealed,
     session::{Line, Session},
 };
 
@@ -128,9 +130,16 @@ pub(crate) fn inside(error: &Error) -> &(dyn std::error::Error + 'static) {
 
 // === the messages ===
 
+impl Sealed for Request {}
+
 impl crate::Request for Request {
     fn method(&self) -> &Method {
         self.method()
+    }
+
+    fn origin(&self) -> Option<Origin<'_>> {
+        let url = self.url();
+        Origin::new(url.scheme(), url.host_str()?, url.port())
     }
 
     fn headers(&self) -> &HeaderMap {
@@ -149,6 +158,8 @@ impl crate::Request for Request {
         true
     }
 }
+
+impl Sealed for Response {}
 
 impl crate::Response for Response {
     fn status(&self) -> StatusCode {

@@ -12,7 +12,11 @@ pub(crate) struct Session {
 
 /// The way a call travels up and down, as far as anybody needs it.
 #[derive(Default)]
-pub(crate) struct Line(Option<CallHandle>);
+pub(crate) struct Line {
+    handle: Option<CallHandle>,
+    /// Whether the layer below has the call. What it noted is in the handle, and newer than ours.
+    lent: bool,
+}
 
 /// A call on its way from one layer to the next one below. Not a bare `CallHandle`: that one is
 /// the caller's, who may put it into a second request, and a second call must not begin with what
@@ -23,17 +27,17 @@ struct Down(CallHandle);
 impl Session {
     /// Takes the call over from the layer above, or begins one.
     pub(crate) fn begin(extensions: &mut Extensions) -> Self {
-        let callers = extensions.remove::<CallHandle>();
-        match extensions.remove::<Down>() {
-            Some(Down(handle)) => Self {
-                call: handle.call(),
-                line: Line(Some(handle)),
-            },
-            None => Self {
-                call: Call::default(),
-                line: Line(callers),
-            },
-        }
+        // The caller's own stays where it is: whoever uses these extensions again after a
+        // cancellation makes a call that the caller wants to read too.
+        let (call, handle) = match extensions.remove::<Down>() {
+            Some(Down(handle)) => (handle.call(), Some(handle)),
+            None => (Call::default(), extensions.get::<CallHandle>().cloned()),
+        };
+        let line = Line {
+            handle,
+            lent: false,
+        };
+        Self { call, line }
     }
 
     /// Leaves the handle where the caller and the layer above find it.
@@ -46,8 +50,11 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Line(Some(handle)) = &self.line {
-            handle.store(&self.call);
+        match &self.line.handle {
+            // Dropped half-way through an attempt: the layers below were dropped before this one,
+            // and have published what they knew.
+            Some(handle) if !self.line.lent => handle.store(&self.call),
+            _ => {}
         }
     }
 }
@@ -58,6 +65,7 @@ impl Line {
         if let Some(handle) = self.handle(call) {
             extensions.insert(Down(handle.clone()));
         }
+        self.lent = true;
     }
 
     /// Takes back what [`down`](Self::down) put there, from extensions that outlive the attempt.
@@ -68,10 +76,10 @@ impl Line {
 
     /// The handle, with the call as it stands; none is made for a call that nobody wrote to.
     fn handle(&mut self, call: &Call) -> Option<&CallHandle> {
-        if self.0.is_none() && !call.is_touched() {
+        if self.handle.is_none() && !call.is_touched() {
             return None;
         }
-        let handle = self.0.get_or_insert_default();
+        let handle = self.handle.get_or_insert_default();
         handle.store(call);
         Some(handle)
     }
@@ -79,10 +87,11 @@ impl Line {
     /// Takes back what the layer below has made of the call. It published before it answered,
     /// so this holds for failures too.
     pub(crate) fn up(&mut self, call: &mut Call, extensions: Option<&Extensions>) {
-        if self.0.is_none() {
-            self.0 = extensions.and_then(|e| e.get::<CallHandle>()).cloned();
+        self.lent = false;
+        if self.handle.is_none() {
+            self.handle = extensions.and_then(|e| e.get::<CallHandle>()).cloned();
         }
-        if let Some(handle) = &self.0 {
+        if let Some(handle) = &self.handle {
             *call = handle.call();
         }
     }

@@ -34,6 +34,7 @@ type Answer<B> = Result<http::Response<Body<B>>, BoxError>;
 
 impl<M, S> Layered<M, S> {
     /// Puts `middleware` in front of `inner`.
+    #[must_use]
     pub fn new(middleware: M, inner: S) -> Self {
         Self {
             middleware: Arc::new(middleware),
@@ -42,6 +43,7 @@ impl<M, S> Layered<M, S> {
     }
 
     /// The inner service.
+    #[must_use]
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
@@ -52,6 +54,7 @@ impl<M, S> Layered<M, S> {
     }
 
     /// The inner service, without the middleware.
+    #[must_use]
     pub fn into_inner(self) -> S {
         self.inner
     }

@@ -170,6 +170,44 @@ async fn the_caller_reads_the_call_of_a_call_it_gave_up() {
     assert_eq!(handle.call().attempt(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_caller_reads_the_call_of_separate_layers_that_it_gave_up() {
+    let mut left = 1;
+    let service = service_fn(move |_: http::Request<Body>| {
+        let answers = std::mem::replace(&mut left, 0) > 0;
+        async move {
+            if !answers {
+                pending::<()>().await;
+            }
+            Ok::<_, Infallible>(http::Response::new(Body::new()))
+        }
+    });
+    let handle = CallHandle::new();
+    let mut req = request();
+    req.extensions_mut().insert(handle.clone());
+    let service = Layered::new(Sees::default(), Layered::new(Twice, service));
+    let timed = tokio::time::timeout(std::time::Duration::from_millis(1), service.oneshot(req));
+    assert!(timed.await.is_err(), "it hangs in its second attempt");
+    assert_eq!(handle.call().attempts().len(), 1, "what the inner one knew");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reqwest_caller_reads_the_call_that_follows_one_that_was_given_up() {
+    use reqwest_middleware::ClientBuilder;
+
+    let client = ClientBuilder::new(reqwest::Client::new())
+        .with(GivesUpOnce)
+        .with(Stack::new().push(Twice))
+        .with(Stack::new().push(Sees::default()))
+        .with(HangsIn(1, Mutex::new(0)))
+        .build();
+    let handle = CallHandle::new();
+    let request = client.get("http://probe.test/");
+    request.with_extension(handle.clone()).send().await.unwrap();
+    assert_eq!(handle.call().attempts().len(), 1);
+    assert_eq!(handle.call().disposition(), Disposition::NotExecuted);
+}
+
 #[tokio::test]
 async fn a_second_call_with_the_same_handle_knows_nothing_of_the_first() {
     let handle = CallHandle::new();

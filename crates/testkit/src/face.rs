@@ -50,6 +50,9 @@ pub struct Ask {
 pub enum AskBody {
     /// One that can be cloned.
     Full(Bytes),
+    /// One that streams and is buffered for a replay, in chunks; the reqwest face has none, and
+    /// sends it as one that can be cloned.
+    Buffered(Vec<Bytes>),
     /// One that cannot, in chunks.
     Stream(Vec<Bytes>),
 }
@@ -89,6 +92,16 @@ impl Ask {
         Self {
             method: Method::PUT,
             body: AskBody::Full(Bytes::from_static(body.as_bytes())),
+        }
+    }
+
+    /// A `PUT` whose body comes in chunks and is buffered for a replay.
+    #[must_use]
+    pub fn buffered(chunks: &[&'static str]) -> Self {
+        let chunks = chunks.iter().map(|c| Bytes::from_static(c.as_bytes()));
+        Self {
+            method: Method::PUT,
+            body: AskBody::Buffered(chunks.collect()),
         }
     }
 

@@ -9,6 +9,9 @@ pub struct PassOn;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Thrice;
 
+golive_core::faces!(PassOn);
+golive_core::faces!(Thrice);
+
 impl Middleware for PassOn {
     async fn handle<Req: Request, X: Exchange<Req>>(
         &self,
@@ -39,40 +42,4 @@ impl Middleware for Thrice {
         }
         below.send(call, req).await
     }
-}
-
-mod faces {
-    use golive_core::tower::{Layer, Layered};
-
-    use super::{PassOn, Thrice};
-
-    // `faces!` asks for features of the calling crate; this one always has both.
-    macro_rules! both {
-        ($t:ty) => {
-            impl<S> Layer<S> for $t {
-                type Service = Layered<$t, S>;
-                fn layer(&self, inner: S) -> Self::Service {
-                    Layered::new(*self, inner)
-                }
-            }
-            impl golive_core::reqwest::Middleware for $t {
-                fn handle<'a, 'b, 'c, 'd>(
-                    &'a self,
-                    req: reqwest::Request,
-                    extensions: &'b mut http::Extensions,
-                    next: golive_core::reqwest::Next<'c>,
-                ) -> golive_core::reqwest::Handled<'d>
-                where
-                    'a: 'd,
-                    'b: 'd,
-                    'c: 'd,
-                    Self: 'd,
-                {
-                    golive_core::reqwest::handle(self, req, extensions, next)
-                }
-            }
-        };
-    }
-    both!(PassOn);
-    both!(Thrice);
 }

@@ -42,14 +42,16 @@ pub async fn every_attempt_is_ready_and_alone<F: Face, M: Probed>(make: impl Fn(
     let mut most = 0;
     for script in scripts() {
         for shape in 0..3 {
-            let leaf = Leaf::new(script.clone());
-            let mut face = shapes::<F, M>(&make(), &leaf).swap_remove(shape);
-            let _ = within(face.call(Ask::put("amount=12"))).await;
-            let seen = leaf.seen();
-            most = most.max(seen.len());
-            assert!(!seen.is_empty(), "nothing was sent");
-            for attempt in seen {
-                assert_eq!(attempt.body, "amount=12");
+            for ask in [Ask::put("amount=12"), Ask::buffered(&["amount", "=12"])] {
+                let leaf = Leaf::new(script.clone());
+                let mut face = shapes::<F, M>(&make(), &leaf).swap_remove(shape);
+                let _ = within(face.call(ask)).await;
+                let seen = leaf.seen();
+                most = most.max(seen.len());
+                assert!(!seen.is_empty(), "nothing was sent");
+                for attempt in seen {
+                    assert_eq!(attempt.body, "amount=12");
+                }
             }
         }
     }

@@ -36,6 +36,7 @@ impl Face for ReqwestFace {
     fn call(&mut self, ask: Ask) -> impl Future<Output = Result<Answered, Failed>> + Send {
         let body = match ask.body {
             AskBody::Full(bytes) => reqwest::Body::from(bytes),
+            AskBody::Buffered(chunks) => reqwest::Body::from(chunks.concat()),
             AskBody::Stream(chunks) => reqwest::Body::wrap(Chunks(chunks.into())),
         };
         let request = self

@@ -78,6 +78,7 @@ impl Face for TowerFace {
     fn call(&mut self, ask: Ask) -> impl Future<Output = Result<Answered, Failed>> + Send {
         let body = AnyBody(match ask.body {
             AskBody::Full(bytes) => Either::Left(Full::new(bytes)),
+            AskBody::Buffered(chunks) => Either::Right(ReplayBody::new(Chunks(chunks.into()))),
             // Cap 0: it can be sent once only.
             AskBody::Stream(chunks) => {
                 Either::Right(ReplayBody::with_cap(Chunks(chunks.into()), 0))

@@ -30,29 +30,7 @@ macro_rules! faulty {
             }
         }
 
-        impl<S> golive_core::tower::Layer<S> for $name {
-            type Service = golive_core::tower::Layered<$name, S>;
-            fn layer(&self, inner: S) -> Self::Service {
-                golive_core::tower::Layered::new(self.clone(), inner)
-            }
-        }
-
-        impl golive_core::reqwest::Middleware for $name {
-            fn handle<'a, 'b, 'c, 'd>(
-                &'a self,
-                req: reqwest::Request,
-                extensions: &'b mut http::Extensions,
-                next: golive_core::reqwest::Next<'c>,
-            ) -> golive_core::reqwest::Handled<'d>
-            where
-                'a: 'd,
-                'b: 'd,
-                'c: 'd,
-                Self: 'd,
-            {
-                golive_core::reqwest::handle(self, req, extensions, next)
-            }
-        }
+        golive_core::faces!($name);
     };
 }
 
