@@ -14,6 +14,7 @@ pub struct Call {
     attempt: u32,
     deadline: Option<Instant>,
     idempotency_key: bool,
+    redirected: bool,
     attempts: Vec<Attempt>,
     disposition: Disposition,
 }
@@ -103,6 +104,20 @@ impl Call {
         self.idempotency_key = true;
     }
 
+    /// Whether the response of the last attempt belongs to another request than the one that was
+    /// sent: the client below has followed a redirect, and nothing that the response says is about
+    /// the request itself. Known in the reqwest face; a tower service that follows redirects hides
+    /// it.
+    #[must_use]
+    pub fn was_redirected(&self) -> bool {
+        self.redirected
+    }
+
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn set_redirected(&mut self, redirected: bool) {
+        self.redirected = redirected;
+    }
+
     /// The attempts that did not succeed, oldest first. Bounded by the number of attempts that the
     /// middleware makes.
     #[must_use]
@@ -133,12 +148,14 @@ impl Call {
             attempt,
             deadline,
             idempotency_key,
+            redirected,
             attempts,
             disposition,
         } = self;
         *attempt != 0
             || deadline.is_some()
             || *idempotency_key
+            || *redirected
             || !attempts.is_empty()
             || *disposition != Disposition::Unknown
     }

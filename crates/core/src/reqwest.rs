@@ -4,7 +4,10 @@
 //! reqwest's own messages go through untouched. Its errors do too; ours arrive as
 //! [`reqwest_middleware::Error::Middleware`] ([`caused_by`](crate::caused_by) finds them).
 
-use std::pin::Pin;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    pin::Pin,
+};
 
 use ::reqwest::ResponseBuilderExt;
 pub use ::reqwest::{Request, Response};
@@ -95,10 +98,22 @@ impl Exchange<Request> for Below<'_, '_> {
             self.extensions.clone_from(&self.pristine);
         }
         self.line.down(call, self.extensions);
+        let url = hash(req.url());
         let result = self.next.clone().run(req, self.extensions).await;
         self.line.up(call, Some(self.extensions));
+        if let Ok(response) = &result {
+            call.set_redirected(url != hash(response.url()));
+        }
         result.map_err(Raw)
     }
+}
+
+/// Which URL this is, for a look whether a redirect was followed. Not the URL: a copy of it is an
+/// allocation for each attempt.
+fn hash(url: &::reqwest::Url) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    url.as_str().hash(&mut hasher);
+    hasher.finish()
 }
 
 // === impl Raw ===
