@@ -1,0 +1,13 @@
+//! Moving the subject: its hooks, the steps of a case, and the run.
+
+mod deliveries;
+mod faults;
+mod hooks;
+mod provider;
+mod record;
+mod run;
+mod stage;
+
+pub use self::hooks::{Driver, DriverError, Hook};
+pub use self::provider::{Provider, Settings};
+pub use self::run::{Plan, Progress, run};

@@ -1,0 +1,117 @@
+//! The provider that the checker plays: a sandbox with settings that suit a run.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, UNIX_EPOCH};
+
+use golive_core::{Clock as _, SystemClock};
+use golive_sandbox::{Dialect, RateLimit, Sandbox, StartError};
+use secrecy::{ExposeSecret as _, SecretString};
+
+/// So many requests a window: far more than a run makes, since limits are
+/// planned as faults, one by one.
+const LIMIT: u64 = 100_000;
+/// A short window, so that no honest `X-RateLimit-Reset` stalls a careful client.
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// How the provider is started.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Everything random follows from it, credentials included.
+    pub seed: u64,
+    /// The port on loopback; 0 for any free one.
+    pub port: u16,
+    /// What the provider speaks.
+    pub dialect: Dialect,
+}
+
+/// A running provider.
+#[derive(Debug)]
+pub struct Provider {
+    sandbox: Sandbox,
+    settings: Settings,
+    wall_zero: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            port: 0,
+            dialect: Dialect::Any,
+        }
+    }
+}
+
+// === impl Provider ===
+
+impl Provider {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// If the port is taken, or loopback cannot be bound.
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        let before = wall();
+        let sandbox = Sandbox::builder()
+            .seed(settings.seed)
+            .bind(SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port)))
+            .dialect(settings.dialect)
+            .rate_limit(RateLimit {
+                limit: LIMIT,
+                window: WINDOW,
+            })
+            .start()
+            .await?;
+        // The record's zero lies between the two readings, which are a few
+        // milliseconds apart; judges of wall time allow for more.
+        let wall_zero = before + (wall().saturating_sub(before)) / 2;
+        Ok(Self {
+            sandbox,
+            settings,
+            wall_zero,
+        })
+    }
+
+    /// The sandbox.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// How it was started.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The environment of a subject. The secrets in it are of this sandbox
+    /// alone: test credentials of a provider that lives on loopback.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let credential = self.sandbox.credential();
+        let plain = |secret: &SecretString| secret.expose_secret().to_owned();
+        [
+            ("GOLIVE_BASE_URL", self.sandbox.base_url().to_owned()),
+            ("GOLIVE_CLIENT_ID", credential.client_id.clone()),
+            ("GOLIVE_CLIENT_SECRET", plain(&credential.client_secret)),
+            (
+                "GOLIVE_WEBHOOK_SECRET",
+                plain(&self.sandbox.webhooks().secret()),
+            ),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+    }
+
+    pub(super) fn wall_zero(&self) -> Duration {
+        self.wall_zero
+    }
+}
+
+/// Wall time since the Unix epoch.
+pub(super) fn wall() -> Duration {
+    SystemClock
+        .now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
