@@ -9,6 +9,8 @@ mod clock;
 mod error;
 mod exchange;
 mod faces;
+#[cfg(any(feature = "tower", feature = "reqwest"))]
+mod held;
 mod message;
 mod middleware;
 mod origin;

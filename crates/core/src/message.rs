@@ -8,7 +8,7 @@ use crate::{Origin, Replay};
 /// `http::Request` and `reqwest::Request` are never converted into each other: each face keeps its
 /// own, and nothing is lost on the way. Sealed, so that a view that a new middleware needs can be
 /// added.
-pub trait Request: sealed::Sealed + Sized + Send + 'static {
+pub trait Request: sealed::Sealed + Sized + Send {
     /// The method.
     fn method(&self) -> &Method;
     /// Where it goes; `None` if the request does not say so itself: a `http::Request` with a
@@ -75,7 +75,7 @@ impl<R> Peeked<R> {
 
 impl<B> sealed::Sealed for http::Request<B> {}
 
-impl<B: Replay + Send + 'static> Request for http::Request<B> {
+impl<B: Replay + Send> Request for http::Request<B> {
     fn method(&self) -> &Method {
         self.method()
     }

@@ -17,6 +17,7 @@ pub use reqwest_middleware::{Error, Middleware, Next};
 
 use crate::{
     Body, BoxError, Call, Exchange, Failure, Origin, Own, Peeked, Stack,
+    held::Held,
     message::sealed::Sealed,
     session::{Line, Session},
 };
@@ -31,6 +32,7 @@ pub fn handle<'a, M: crate::Middleware>(
     extensions: &'a mut Extensions,
     next: Next<'a>,
 ) -> Handled<'a> {
+    let mut slot = Some(req);
     Box::pin(async move {
         let mut session = Session::begin(extensions);
         let below = Below {
@@ -40,6 +42,7 @@ pub fn handle<'a, M: crate::Middleware>(
             sent: false,
             line: &mut session.line,
         };
+        let req = Held::InPlace(&mut slot);
         let result = middleware.handle(&mut session.call, req, below).await;
         session.end(extensions);
         let mut response = result.map_err(|Raw(error)| error)?;
@@ -89,17 +92,20 @@ impl Drop for Below<'_, '_> {
 
 // === impl Below ===
 
-impl Exchange<Request> for Below<'_, '_> {
+impl Exchange<Held<'_, Request>> for Below<'_, '_> {
     type Response = Response;
     type Error = Raw;
 
-    async fn send(&mut self, call: &mut Call, req: Request) -> Result<Response, Raw> {
+    async fn send(&mut self, call: &mut Call, req: Held<'_, Request>) -> Result<Response, Raw> {
         if std::mem::replace(&mut self.sent, true) {
             self.extensions.clone_from(&self.pristine);
         }
         self.line.down(call, self.extensions);
-        let url = hash(req.url());
-        let result = self.next.clone().run(req, self.extensions).await;
+        let (url, attempt) = {
+            let req = req.into_inner();
+            (hash(req.url()), self.next.clone().run(req, self.extensions))
+        };
+        let result = attempt.await;
         self.line.up(call, Some(self.extensions));
         if let Ok(response) = &result {
             call.set_redirected(url != hash(response.url()));

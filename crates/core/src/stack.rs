@@ -66,7 +66,7 @@ impl<M: Middleware> Middleware for Stack<M> {
 // === impl Chain ===
 
 impl<O: Middleware, I: Middleware> Middleware for Chain<O, I> {
-    // Not an `async fn`: that would be a state machine more, with a copy of the request in it.
+    // Not an `async fn`: that would be a state machine more.
     fn handle<Req: Request, X: Exchange<Req>>(
         &self,
         call: &mut Call,

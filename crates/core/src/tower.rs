@@ -16,6 +16,7 @@ use tower_service::Service;
 
 use crate::{
     Body, BoxError, Call, Exchange, Failure, Middleware, Own, Replay, Stack,
+    held::Held,
     session::{Line, Session},
 };
 
@@ -84,7 +85,9 @@ where
         let service = std::mem::replace(&mut self.inner, clone);
         let middleware = Arc::clone(&self.middleware);
         let mut session = Session::begin(req.extensions_mut());
+        let mut slot = Some(req);
         ResponseFuture(Box::pin(async move {
+            let req = Held::InPlace(&mut slot);
             let below = Below {
                 service,
                 ready: true,
@@ -165,7 +168,7 @@ struct Raw(BoxError);
 
 // === impl Below ===
 
-impl<S, A, B> Exchange<http::Request<A>> for Below<'_, S>
+impl<S, A, B> Exchange<Held<'_, http::Request<A>>> for Below<'_, S>
 where
     A: Send,
     S: Service<http::Request<A>, Response = http::Response<B>> + Send,
@@ -180,15 +183,19 @@ where
     async fn send(
         &mut self,
         call: &mut Call,
-        mut req: http::Request<A>,
+        req: Held<'_, http::Request<A>>,
     ) -> Result<Self::Response, Raw> {
         if !std::mem::take(&mut self.ready) {
             poll_fn(|cx| self.service.poll_ready(cx))
                 .await
                 .map_err(|error| Raw(error.into()))?;
         }
-        self.line.down(call, req.extensions_mut());
-        let result = self.service.call(req).await;
+        let attempt = {
+            let mut req = req.into_inner();
+            self.line.down(call, req.extensions_mut());
+            self.service.call(req)
+        };
+        let result = attempt.await;
         self.line
             .up(call, result.as_ref().ok().map(http::Response::extensions));
         match result {
