@@ -3,6 +3,7 @@
 use toml::Value;
 
 use super::finding::Finding;
+use super::msrv::stated;
 use super::tree::{Member, Tree};
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
@@ -43,6 +44,8 @@ fn of(member: &Member) -> Vec<Finding> {
         let inherited = member
             .package(field)
             .is_some_and(|value| value.get("workspace").and_then(Value::as_bool) == Some(true));
+        // NOTE: `msrv` sees that a Rust of a crate's own is what its dependencies take.
+        let inherited = inherited || field == "rust-version" && stated(member).is_some();
         if member.is_published() && !inherited {
             found.push(Finding::failure(
                 member.manifest_path(),

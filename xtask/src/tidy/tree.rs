@@ -21,7 +21,7 @@ pub(crate) struct Tree {
     pub(crate) sources: Vec<Text>,
     /// Every Markdown file.
     pub(crate) documents: Vec<Text>,
-    /// The oldest Rust that each foreign package takes which our users build.
+    /// The oldest Rust that each foreign package takes which the users of a crate of ours build.
     pub(crate) needs: Vec<Need>,
 }
 
@@ -43,9 +43,10 @@ pub(crate) struct Text {
     pub(crate) text: String,
 }
 
-/// `package` does not build with a Rust older than `rust`.
+/// `package`, which `member` is built with, does not build with a Rust older than `rust`.
 #[derive(Debug)]
 pub(crate) struct Need {
+    pub(crate) member: String,
     pub(crate) package: String,
     pub(crate) rust: (u64, u64, u64),
 }
@@ -96,6 +97,10 @@ impl Member {
     /// The last part of the path: `core` of `crates/core`.
     pub(crate) fn folder(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.package("name").and_then(Value::as_str).unwrap_or("")
     }
 
     pub(crate) fn manifest_path(&self) -> String {
@@ -239,30 +244,33 @@ fn needs(metadata: &Metadata) -> Vec<Need> {
         package.publish.as_ref().is_none_or(|to| !to.is_empty())
     };
     let ours = metadata.workspace_packages().into_iter().filter(published);
-    let mut open: Vec<&PackageId> = ours.map(|package| &package.id).collect();
-    let mut seen: BTreeSet<&PackageId> = BTreeSet::new();
-    while let Some(id) = open.pop() {
-        if !seen.insert(id) {
-            continue;
+    let mut needs = Vec::new();
+    for member in ours {
+        let mut open: Vec<&PackageId> = vec![&member.id];
+        let mut seen: BTreeSet<&PackageId> = BTreeSet::new();
+        while let Some(id) = open.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            let below = nodes.get(id).into_iter().flat_map(|node| &node.deps);
+            let built = below.filter(|dependency| {
+                let mut kinds = dependency.dep_kinds.iter();
+                kinds.any(|kind| kind.kind != DependencyKind::Development)
+            });
+            open.extend(built.map(|dependency| &dependency.pkg));
         }
-        let below = nodes.get(id).into_iter().flat_map(|node| &node.deps);
-        let built = below.filter(|dependency| {
-            let mut kinds = dependency.dep_kinds.iter();
-            kinds.any(|kind| kind.kind != DependencyKind::Development)
-        });
-        open.extend(built.map(|dependency| &dependency.pkg));
-    }
-    let packages = metadata.packages.iter();
-    let foreign = packages.filter(|one| one.source.is_some() && seen.contains(&one.id));
-    foreign
-        .filter_map(|package| {
+        let packages = metadata.packages.iter();
+        let foreign = packages.filter(|one| one.source.is_some() && seen.contains(&one.id));
+        needs.extend(foreign.filter_map(|package| {
             let rust = package.rust_version.as_ref()?;
             Some(Need {
+                member: member.name.to_string(),
                 package: format!("{} {}", package.name, package.version),
                 rust: (rust.major, rust.minor, rust.patch),
             })
-        })
-        .collect()
+        }));
+    }
+    needs
 }
 
 #[cfg(test)]
