@@ -49,9 +49,17 @@ impl fmt::Display for FieldError {
     }
 }
 
-/// The words come from the other side: a line feed could forge a line of a log, and an escape
-/// could steer a terminal.
+/// The words come from the other side: a line feed could forge a line of a log, an escape could
+/// steer a terminal, and a direction override could make the rest of the line read backwards.
 fn clean(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     text.chars()
-        .try_for_each(|c| f.write_char(if c.is_control() { ' ' } else { c }))
+        .try_for_each(|c| f.write_char(if is_steering(c) { ' ' } else { c }))
+}
+
+/// Control characters, Unicode's line and paragraph separators, and its property `Bidi_Control`.
+fn is_steering(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}')
+        || matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}')
+        || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }

@@ -68,10 +68,13 @@ impl Problem {
 
     /// An array of objects or of words, or an object from field to words.
     fn read_errors(&mut self, errors: Value) {
+        // What the kept texts may have together. A field that is named once for many entries could
+        // otherwise be copied into megabytes; texts that are not copied always fit.
+        let mut budget = Self::MAX_BYTES;
         match errors {
             Value::Array(entries) => {
                 for entry in entries {
-                    self.keep(read_entry(entry));
+                    self.keep(read_entry(entry), None, &mut budget);
                 }
             }
             Value::Object(fields) => {
@@ -81,11 +84,7 @@ impl Problem {
                         one => vec![one],
                     };
                     for entry in entries {
-                        let read = read_entry(entry).map(|e| FieldError {
-                            param: Some(param.clone()),
-                            ..e
-                        });
-                        self.keep(read);
+                        self.keep(read_entry(entry), Some(&param), &mut budget);
                     }
                 }
             }
@@ -93,12 +92,20 @@ impl Problem {
         }
     }
 
-    fn keep(&mut self, entry: Option<FieldError>) {
-        match entry {
-            Some(entry) if self.errors.len() < MAX_ERRORS => self.errors.push(entry),
-            Some(_) => self.omitted += 1,
-            None => {}
+    fn keep(&mut self, entry: Option<FieldError>, param: Option<&str>, budget: &mut usize) {
+        let Some(mut entry) = entry else { return };
+        let param_bytes = param.or(entry.param.as_deref()).map_or(0, str::len);
+        let texts = [&entry.detail, &entry.code].into_iter().flatten();
+        let bytes = param_bytes + texts.map(String::len).sum::<usize>();
+        if self.errors.len() >= MAX_ERRORS || bytes > *budget {
+            self.omitted += 1;
+            return;
         }
+        *budget -= bytes;
+        if let Some(param) = param {
+            entry.param = Some(param.to_owned());
+        }
+        self.errors.push(entry);
     }
 }
 

@@ -106,6 +106,36 @@ fn a_foreign_text_cannot_forge_a_line_or_steer_a_terminal() {
 }
 
 #[test]
+fn a_foreign_text_cannot_break_a_line_or_turn_it_round_by_unicode_either() {
+    let steering = [
+        '\u{85}', '\u{9b}', '\u{2028}', '\u{2029}', '\u{61c}', '\u{200e}', '\u{200f}', '\u{202a}',
+        '\u{202e}', '\u{2066}', '\u{2069}',
+    ];
+    for c in steering {
+        let text = format!("a{c}b");
+        let problem = read(&json!({
+            "title": text, "detail": text, "param": text, "request_id": text,
+            "errors": [{"param": text, "detail": text}],
+        }));
+        let shown = problem.to_string();
+        assert!(!shown.contains(c), "{c:?} is in {shown:?}");
+        assert_eq!(shown.matches("a b").count(), 6);
+    }
+    let plain = "não é válido: 名前 \u{200d}";
+    assert!(read(&json!({"title": plain})).to_string().contains(plain));
+}
+
+#[test]
+fn a_long_field_name_is_not_copied_into_megabytes() {
+    let name = "n".repeat(Problem::MAX_BYTES / 2);
+    let problem = read(&json!({"errors": {name: vec!["x"; 5000]}}));
+    let shown = problem.to_string();
+    assert!(shown.len() < 2 * Problem::MAX_BYTES, "{}", shown.len());
+    assert_eq!(problem.errors().len(), 1);
+    assert_eq!(problem.omitted(), 4999);
+}
+
+#[test]
 fn an_answer_carries_status_media_type_and_fields() {
     let response = Problem::new(UNPROCESSABLE)
         .with_type("https://d.example/validation-failed")

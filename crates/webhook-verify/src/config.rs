@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::{Key, Verifier};
 
+/// Far above any clock that is wrong; without a bound a typing error would switch the protection off.
+const MAX_TOLERANCE: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_KEYS: usize = 8;
 const DEFAULT_TOLERANCE: Duration = Duration::from_secs(300);
 const DEFAULT_MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -30,8 +32,8 @@ pub enum ConfigError {
         /// How many keys were given.
         seen: usize,
     },
-    /// The tolerance is not a positive number of whole seconds.
-    #[error("the tolerance is {seen:?}, it must be whole seconds and at least one")]
+    /// The tolerance is not a number of whole seconds from one to a day.
+    #[error("the tolerance is {seen:?}, it must be whole seconds, from one to a day")]
     Tolerance {
         /// What was given.
         seen: Duration,
@@ -82,7 +84,7 @@ impl VerifierBuilder {
     ///
     /// # Errors
     /// - [`ConfigError::NoKeys`] without a key, [`ConfigError::TooManyKeys`] with more than 8;
-    /// - [`ConfigError::Tolerance`] unless whole seconds and at least one;
+    /// - [`ConfigError::Tolerance`] unless whole seconds, from one to a day;
     /// - [`ConfigError::MaxBody`] if the body limit is 0.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         match self.keys.len() {
@@ -90,7 +92,8 @@ impl VerifierBuilder {
             seen if seen > MAX_KEYS => return Err(ConfigError::TooManyKeys { seen }),
             _ => {}
         }
-        if self.tolerance.subsec_nanos() != 0 || self.tolerance.is_zero() {
+        let tolerable = Duration::from_secs(1)..=MAX_TOLERANCE;
+        if self.tolerance.subsec_nanos() != 0 || !tolerable.contains(&self.tolerance) {
             return Err(ConfigError::Tolerance {
                 seen: self.tolerance,
             });
@@ -128,6 +131,8 @@ mod tests {
             Duration::ZERO,
             Duration::from_millis(500),
             Duration::from_millis(1500),
+            MAX_TOLERANCE + Duration::from_secs(1),
+            Duration::from_secs(u64::MAX),
         ] {
             assert_eq!(
                 err(with_key().tolerance(seen)),

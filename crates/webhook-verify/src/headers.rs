@@ -49,16 +49,21 @@ impl<'a> Presented<'a> {
     /// Standard Webhooks, "Signature scheme": a space-delimited list, in which versions that the
     /// receiver does not know are to be ignored. What is malformed simply matches nothing.
     pub(crate) fn v1_signatures(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.signatures().filter_map(|one| one.strip_prefix(b"v1,"))
+        self.items().flat_map(|item| {
+            let mut before: &[u8] = b"";
+            item.split(|&b| b == b',')
+                .filter(move |field| std::mem::replace(&mut before, field) == b"v1")
+        })
     }
 
-    fn signatures(&self) -> impl Iterator<Item = &'a [u8]> {
+    /// What stands between white space: one signature, or several that a proxy folded into one
+    /// line (RFC 9110, 5.3: "separated by a comma (\",\") and optional whitespace"). Neither a
+    /// version nor base64 has a comma in it.
+    fn items(&self) -> impl Iterator<Item = &'a [u8]> {
         let lines = self.headers.get_all(&SIGNATURE).iter();
         lines
-            .flat_map(|line| line.as_bytes().split(|&b| b == b' '))
+            .flat_map(|line| line.as_bytes().split(|&b| matches!(b, b' ' | b'\t')))
             .filter_map(|one| {
-                // A proxy that folds two lines into one puts a comma between them (RFC 9110, 5.3:
-                // "combined … by appending each subsequent field line value … separated by a comma").
                 let one = one.strip_suffix(b",").unwrap_or(one);
                 (!one.is_empty()).then_some(one)
             })
@@ -76,7 +81,10 @@ impl<'a> Presented<'a> {
                 return Err(Reject::SignatureTooLong);
             }
         }
-        if self.signatures().nth(MAX_SIGNATURES).is_some() {
+        // `version,base64` makes two fields.
+        let fields = |item: &[u8]| item.split(|&b| b == b',').count();
+        let signatures: usize = self.items().map(|item| fields(item).div_ceil(2)).sum();
+        if signatures > MAX_SIGNATURES {
             return Err(Reject::SignatureTooLong);
         }
         Ok(())
@@ -210,6 +218,27 @@ mod tests {
         ]);
         let seen: Vec<_> = Presented::read(&map).unwrap().v1_signatures().collect();
         assert_eq!(seen, [&b"one"[..], b"two", b"three"]);
+    }
+
+    #[test]
+    fn lines_that_were_folded_without_white_space_are_one_list_too() {
+        for line in [
+            &b"v1,one,v1,two,v1a,xx,v1,three"[..],
+            b"v1,one,v1,two garbage,v1,three,",
+            b"v1,one,\tv1,two,v2,zz v1,three",
+        ] {
+            let map = headers(&[
+                ("webhook-id", b"a"),
+                ("webhook-timestamp", b"1"),
+                ("webhook-signature", line),
+            ]);
+            let seen: Vec<_> = Presented::read(&map).unwrap().v1_signatures().collect();
+            assert_eq!(seen, [&b"one"[..], b"two", b"three"]);
+        }
+        let many = |n| vec!["v1,x"; n].join(",");
+        assert_eq!(read(b"a", b"1", many(32).as_bytes()), Ok(()));
+        let seen = read(b"a", b"1", many(33).as_bytes());
+        assert_eq!(seen, Err(Reject::SignatureTooLong));
     }
 
     #[test]

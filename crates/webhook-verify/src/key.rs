@@ -39,7 +39,8 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 /// ```
 #[derive(Clone)]
 pub struct Key {
-    mac: Hmac<Sha256>,
+    /// Boxed, so that a key that moves (a `Vec` of keys that grows) leaves no copy of it behind.
+    mac: Box<Hmac<Sha256>>,
     id: Option<Box<str>>,
     not_after: Option<UnixTime>,
 }
@@ -48,8 +49,11 @@ pub struct Key {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The secret is empty, so that anyone could sign with it.
-    #[error("the webhook secret is empty: anyone could sign with it; configure the real secret")]
+    /// The secret is empty or all zeros, so that anyone could sign with it.
+    #[error(
+        "the webhook secret is empty or all zeros: anyone could sign with it; configure the real \
+         secret"
+    )]
     Empty,
     /// The secret has fewer than 16 bytes.
     #[error(
@@ -119,13 +123,13 @@ impl Key {
     /// Takes the secret as raw bytes.
     ///
     /// # Errors
-    /// [`KeyError::Empty`], [`KeyError::TooShort`] under 16 bytes, [`KeyError::TooLong`] over
+    /// [`KeyError::Empty`] for nothing or only zeros, [`KeyError::TooShort`] under 16 bytes, [`KeyError::TooLong`] over
     /// 1024 bytes.
     pub fn from_bytes(secret: &[u8]) -> Result<Self, KeyError> {
+        let key = Self::prepare(secret)?;
         match secret.len() {
-            0 => Err(KeyError::Empty),
-            bytes @ 1..MIN_BYTES => Err(KeyError::TooShort { bytes }),
-            _ => Self::prepare(secret),
+            bytes @ ..MIN_BYTES => Err(KeyError::TooShort { bytes }),
+            _ => Ok(key),
         }
     }
 
@@ -134,11 +138,8 @@ impl Key {
     /// Such a key may be guessed from one recorded delivery.
     ///
     /// # Errors
-    /// [`KeyError::Empty`], [`KeyError::TooLong`] over 1024 bytes.
+    /// [`KeyError::Empty`] for nothing or only zeros, [`KeyError::TooLong`] over 1024 bytes.
     pub fn from_short_bytes(secret: &[u8]) -> Result<Self, KeyError> {
-        if secret.is_empty() {
-            return Err(KeyError::Empty);
-        }
         Self::prepare(secret)
     }
 
@@ -173,7 +174,7 @@ impl Key {
 
     /// Standard Webhooks, "Signature scheme": HMAC-SHA256 over `msg_id.timestamp.payload`.
     pub(crate) fn mac(&self, id: &[u8], timestamp: &[u8], body: &[u8]) -> [u8; 32] {
-        let mut mac = self.mac.clone();
+        let mut mac = Hmac::clone(&self.mac);
         for part in [id, b".", timestamp, b".", body] {
             mac.update(part);
         }
@@ -184,10 +185,15 @@ impl Key {
         if secret.len() > MAX_BYTES {
             return Err(KeyError::TooLong);
         }
+        // RFC 2104, 2: "append zeros to the end of K to create a B byte string". So zeros are the
+        // empty key, and what is signed with the one is accepted under the other.
+        if secret.iter().all(|&byte| byte == 0) {
+            return Err(KeyError::Empty);
+        }
         // HMAC takes keys of every length; the error type only exists for other MACs.
         let mac = Hmac::new_from_slice(secret).map_err(|_| KeyError::TooLong)?;
         Ok(Self {
-            mac,
+            mac: Box::new(mac),
             id: None,
             not_after: None,
         })
@@ -239,6 +245,37 @@ mod tests {
         assert_eq!(Key::from_base64("").unwrap_err(), KeyError::Empty);
         assert_eq!(Key::from_bytes(b"").unwrap_err(), KeyError::Empty);
         assert_eq!(Key::from_short_bytes(b"").unwrap_err(), KeyError::Empty);
+    }
+
+    #[test]
+    fn zeros_are_refused_because_hmac_takes_them_for_the_empty_key() {
+        // What a forger signs who guesses that the secret was never set.
+        let empty = Hmac::<Sha256>::new_from_slice(b"").unwrap();
+        let zeros = Hmac::<Sha256>::new_from_slice(&[0; 32]).unwrap();
+        assert_eq!(empty.finalize().into_bytes(), zeros.finalize().into_bytes());
+        for len in [1, 15, 16, 32, 64, 65, 1024] {
+            let secret = vec![0; len];
+            assert_eq!(Key::from_bytes(&secret).unwrap_err(), KeyError::Empty);
+            assert_eq!(Key::from_short_bytes(&secret).unwrap_err(), KeyError::Empty);
+        }
+        let text = format!("whsec_{}", "A".repeat(32));
+        assert_eq!(Key::from_whsec(&text).unwrap_err(), KeyError::Empty);
+        let mut almost = [0; 32];
+        almost[31] = 1;
+        assert!(Key::from_bytes(&almost).is_ok());
+    }
+
+    #[test]
+    fn a_key_that_moves_leaves_no_copy_of_its_state_behind() {
+        let place = |key: &Key| {
+            let state: &Hmac<Sha256> = &key.mac;
+            std::ptr::from_ref(state).addr()
+        };
+        let key = Key::from_bytes(&[1; 16]).unwrap();
+        let before = place(&key);
+        let mut keys = vec![key];
+        keys.extend((2..9).map(|seed| Key::from_bytes(&[seed; 16]).unwrap()));
+        assert_eq!(place(&keys.into_boxed_slice()[0]), before);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -305,6 +305,42 @@ async fn a_body_that_breaks_off_is_a_400() {
         refused(request(BODY, body), 400).await,
         Reject::BodyIncomplete
     );
+}
+
+/// A clock that is set from outside.
+#[derive(Clone)]
+struct Moving(Arc<AtomicU64>);
+
+impl Clock for Moving {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[tokio::test]
+async fn holding_back_the_body_does_not_stretch_the_window() {
+    for (takes, expected) in [(300, None), (301, Some(Reject::TooOld { by_secs: 301 }))] {
+        let time = Arc::new(AtomicU64::new(NOW));
+        let verifier = Verifier::builder().key(key()).build().unwrap();
+        let mut service = VerifyLayer::new(verifier)
+            .with_clock(Moving(Arc::clone(&time)))
+            .layer(Echo::default());
+        let (mut sender, body) = Channel::<Bytes>::new(2);
+        let answer = tower::ServiceExt::<Request<Channel<Bytes>>>::ready(&mut service)
+            .await
+            .unwrap()
+            .call(request(BODY, body));
+        let mut answer = std::pin::pin!(answer);
+        let first = std::future::poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await;
+        assert!(first.is_pending(), "the body is not here yet");
+        time.store(NOW + takes, Ordering::SeqCst);
+        sender
+            .try_send(Frame::data(Bytes::from_static(BODY)))
+            .unwrap();
+        drop(sender);
+        let response = answer.await.unwrap();
+        assert_eq!(response.extensions().get::<Reject>().copied(), expected);
+    }
 }
 
 async fn ready<S: Service<Request<Full<Bytes>>, Error = Infallible>>(service: &mut S) -> &mut S {

@@ -1,6 +1,7 @@
 //! The receiving face: a tower layer that verifies before the inner service sees a request.
 //!
-//! In order: the headers are judged while the body still waits; the body is bounded by its
+//! In order: the headers are judged while the body still waits (and the timestamp once more when it
+//! is whole, so that a slow body does not stretch the window); the body is bounded by its
 //! `Content-Length`, then while it is read, and buffered once; the signature is verified; and the
 //! inner service is called with the very bytes that were verified, as a [`VerifiedBody`], and
 //! with [`Verified<'static>`](crate::Verified) in the extensions of the request.
