@@ -11,7 +11,7 @@ use golive_check::report::{Report, terminal};
 use golive_check::select::select;
 use golive_check::subject::{self, Environment, Flaw, Mistake, Running};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::args::Check;
@@ -133,7 +133,7 @@ async fn an_outside_subject(args: &Check, provider: &Provider) -> Result<Subject
         reachable(url, Duration::from_secs(args.wait)).await?;
     }
     let name = [args.drive.as_deref(), args.webhook.as_deref()];
-    let name: Vec<&str> = name.into_iter().flatten().collect();
+    let name: Vec<String> = name.into_iter().flatten().map(public).collect();
     // NOTE: random, because the subject may have seen an earlier run.
     let mut plan = Plan::new(name.join(" and "), format!("{:08x}", fastrand::u32(..)));
     plan.driver = driver;
@@ -154,6 +154,22 @@ fn web_address(text: &str, option: &str) -> Result<Url, Failure> {
     Err(Failure::usage(anyhow::anyhow!(
         "{option} {text} is no http URL"
     )))
+}
+
+/// A URL without what may be a secret in it, for the report, which is passed on.
+fn public(text: &str) -> String {
+    let Ok(mut url) = Url::parse(text) else {
+        return text.to_owned();
+    };
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return text.to_owned();
+    }
+    // Refused only where there is no host.
+    let _ = (url.set_username(""), url.set_password(None));
+    let query = url.query().map(|_| "...");
+    url.set_query(query);
+    url.set_fragment(None);
+    url.to_string()
 }
 
 /// Tells the integrator what to start the subject with.
@@ -189,7 +205,10 @@ async fn reachable(url: &Url, wait: Duration) -> Result<(), Failure> {
     let port = url.port_or_known_default().unwrap_or(80);
     let deadline = Instant::now() + wait;
     loop {
-        match TcpStream::connect((host.as_str(), port)).await {
+        // A host that answers nothing at all must not outlast the wait.
+        let last = deadline.max(Instant::now() + LOOK);
+        let connected = timeout_at(last, TcpStream::connect((host.as_str(), port))).await;
+        match connected.unwrap_or_else(|late| Err(late.into())) {
             Ok(_) => return Ok(()),
             Err(error) if Instant::now() >= deadline => {
                 let seconds = wait.as_secs();
@@ -220,4 +239,20 @@ fn print(report: &Report, json: Option<&Path>) -> Result<(), Failure> {
             .map_err(Failure::usage)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_named_without_the_secrets_of_its_urls() {
+        for (url, shown) in [
+            ("http://u:pw@h:1/hooks?t=s#f", "http://h:1/hooks?..."),
+            ("http://127.0.0.1:8080/w", "http://127.0.0.1:8080/w"),
+            ("python3 drive.py", "python3 drive.py"),
+        ] {
+            assert_eq!(public(url), shown);
+        }
+    }
 }

@@ -28,6 +28,9 @@ pub(crate) struct Redactor {
     known: RwLock<Vec<(String, Secret)>>,
 }
 
+/// Layers of percent encoding that are looked through.
+const MAX_DECODED: usize = 3;
+
 const PREFIXES: [(&str, Secret); 4] = [
     ("dinie_cs_", Secret::Client),
     ("dinie_at_", Secret::Token),
@@ -71,9 +74,12 @@ impl Redactor {
         let bare = bare.trim_start_matches("test_");
         let mut known = sync::write(&self.known);
         for form in [secret.to_owned(), bare.to_owned()] {
-            let escaped = form.replace('/', "\\/");
             let encoded: String = url::form_urlencoded::byte_serialize(form.as_bytes()).collect();
-            for form in [form, escaped, encoded] {
+            // JSON as PHP (`\/`) and .NET (`\u002B`) write it, and others that escape like it.
+            let php = form.replace('/', "\\/");
+            let dotnet = form.replace('+', "\\u002B");
+            let lower = form.replace('+', "\\u002b");
+            for form in [form, encoded, php, dotnet, lower] {
                 // Anything this short would turn up by chance.
                 if form.len() >= 16 && known.iter().all(|(known, _)| *known != form) {
                     known.push((form, kind));
@@ -84,9 +90,14 @@ impl Redactor {
     }
 
     pub(crate) fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        // Percent encoding, needed (`%2F`) or not (`%64inie_cs_`), must not hide a secret.
-        if text.contains('%') {
-            let decoded = percent_decode(text);
+        // Percent encoding, needed (`%2F`) or not (`%64inie_cs_`), must not hide a secret; nor must
+        // a second one over the first, as of a URL within a URL.
+        let mut decoded = Cow::Borrowed(text);
+        for _ in 0..MAX_DECODED {
+            if !decoded.contains('%') {
+                break;
+            }
+            decoded = Cow::Owned(percent_decode(&decoded));
             if let Cow::Owned(found) = self.as_it_stands(&decoded) {
                 return Cow::Owned(found);
             }
@@ -115,7 +126,8 @@ impl Redactor {
             .iter()
             .map(|(name, value)| {
                 (
-                    name.as_str().to_owned(),
+                    // A name can hold a secret, too, by a mistake of whoever put the two together.
+                    self.text(name.as_str()).into_owned(),
                     self.header(name, value.as_bytes()),
                 )
             })
@@ -180,7 +192,7 @@ mod tests {
     use proptest::prelude::*;
 
     const CLIENT: &str = "dinie_cs_test_0123456789abcdef0123456789abcdef";
-    const WEBHOOK: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2La/aSw";
+    const WEBHOOK: &str = "whsec_MfKQ9r8GKYqrTwjUPD8I+PZIo2La/aSw";
 
     fn redactor() -> Redactor {
         let redactor = Redactor::default();
@@ -197,11 +209,20 @@ mod tests {
             (CLIENT.replace("dinie_cs_test_", ""), Secret::Client),
             (CLIENT.replace('_', "%5F"), Secret::Client),
             (CLIENT.replace("dinie", "%64inie"), Secret::Client),
+            (
+                WEBHOOK.replace("whsec_", "").replace('/', "%252F"),
+                Secret::Webhook,
+            ),
             (basic, Secret::Client),
             (WEBHOOK.to_owned(), Secret::Webhook),
             (WEBHOOK.replace("whsec_", ""), Secret::Webhook),
             (WEBHOOK.replace('/', "\\/"), Secret::Webhook),
             (WEBHOOK.replace('/', "%2F"), Secret::Webhook),
+            (WEBHOOK.replace('+', "\\u002B"), Secret::Webhook),
+            (
+                WEBHOOK.replace("whsec_", "").replace('+', "\\u002b"),
+                Secret::Webhook,
+            ),
             (
                 "dinie_cs_live_of_another_environment".to_owned(),
                 Secret::Client,
@@ -222,6 +243,15 @@ mod tests {
         for text in ["", "a=1&b=%41", "dinie_ci_test_1", "100%", "%zz", "é"] {
             assert_eq!(redactor().text(text), text);
         }
+    }
+
+    #[test]
+    fn a_secret_in_the_name_of_a_header_is_found() {
+        let mut headers = HeaderMap::new();
+        let name = format!("x-{CLIENT}").parse::<HeaderName>().unwrap();
+        headers.insert(name, http::HeaderValue::from_static("1"));
+        let name = format!("x-{}", Secret::Client.mark());
+        assert_eq!(redactor().headers(&headers), [(name, "1".to_owned())]);
     }
 
     #[test]

@@ -76,6 +76,13 @@ impl Sandbox {
         &self.webhooks
     }
 
+    /// A text as it would stand in the record: without any secret of this sandbox, or that looks
+    /// like one.
+    #[must_use]
+    pub fn redacted(&self, text: &str) -> String {
+        self.shared.redactor.text(text).into_owned()
+    }
+
     /// Stops, and waits until every task has ended and every socket is closed. Dropping stops too,
     /// without the wait.
     pub async fn shutdown(self) {

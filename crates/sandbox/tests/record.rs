@@ -147,7 +147,12 @@ async fn no_secret_is_ever_in_the_record() {
             .header("authorization", format!("Bearer {secret}"));
         sandbox
             .webhooks()
-            .deliver(&format!("{}?s={secret}", receiver.url), leak)
+            .deliver(&format!("{}?s={secret}", receiver.url), leak.clone())
+            .await;
+        // Nobody listens on port 1: an error that tells where it went tells the URL.
+        sandbox
+            .webhooks()
+            .deliver(&format!("http://127.0.0.1:1/?s={secret}"), leak)
             .await;
     }
     let entries = sandbox.recorder().all();

@@ -1,14 +1,12 @@
 //! The hooks of a subject, over HTTP or as a command.
 
-use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::process::Command;
+use super::process::Line;
+use crate::trace::{MAX_OUTPUT, Outcome};
 
-use crate::trace::Outcome;
-
-/// Of a hook's output, this many bytes are kept.
-const MAX_OUTPUT: usize = 64 * 1024;
+/// Bytes of a hook's whole answer over HTTP; its output may be escaped in it.
+const MAX_ANSWER: usize = 1024 * 1024;
 
 /// What a subject can be asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,7 +30,6 @@ pub enum Hook {
 #[derive(Clone, Debug)]
 pub struct Driver {
     way: Way,
-    limit: Duration,
 }
 
 /// A driver that cannot be used; the caller must name another one.
@@ -49,10 +46,7 @@ enum Way {
         base: String,
         client: reqwest::Client,
     },
-    Command {
-        line: String,
-        environment: Vec<(String, String)>,
-    },
+    Command(Line),
 }
 
 // === impl Hook ===
@@ -98,6 +92,8 @@ impl Driver {
             let client = reqwest::Client::builder()
                 // A proxy of the environment has no business between us and loopback.
                 .no_proxy()
+                // Followed, a POST may become a GET of something that says 200.
+                .redirect(reqwest::redirect::Policy::none())
                 .timeout(limit)
                 .build()
                 .map_err(|e| error(e.to_string()))?;
@@ -106,18 +102,19 @@ impl Driver {
                 client,
             }
         } else {
-            Way::Command {
+            Way::Command(Line {
                 line: drive.to_owned(),
                 environment,
-            }
+                limit,
+            })
         };
-        Ok(Self { way, limit })
+        Ok(Self { way })
     }
 
     /// Whether each call is a process of its own.
     #[must_use]
     pub fn is_one_process_per_hook(&self) -> bool {
-        matches!(self.way, Way::Command { .. })
+        matches!(self.way, Way::Command(_))
     }
 
     /// The URL of a driver over HTTP.
@@ -125,7 +122,7 @@ impl Driver {
     pub fn url(&self) -> Option<&str> {
         match &self.way {
             Way::Http { base, .. } => Some(base),
-            Way::Command { .. } => None,
+            Way::Command(_) => None,
         }
     }
 
@@ -133,9 +130,7 @@ impl Driver {
     pub async fn call(&self, hook: Hook, mark: &str, n: Option<u32>) -> Outcome {
         match &self.way {
             Way::Http { base, client } => over_http(client, base, hook, mark, n).await,
-            Way::Command { line, environment } => {
-                as_command(line, environment, self.limit, hook, mark, n).await
-            }
+            Way::Command(line) => line.call(hook, mark, n).await,
         }
     }
 }
@@ -152,7 +147,7 @@ async fn over_http(
         .post(format!("{base}/{}", hook.name()))
         .header("content-type", "application/json")
         .body(body.to_string());
-    let response = match request.send().await {
+    let mut response = match request.send().await {
         Ok(response) => response,
         Err(e) if e.is_timeout() => return Outcome::TimedOut,
         Err(e) => return Outcome::Broken(e.without_url().to_string()),
@@ -161,16 +156,26 @@ async fn over_http(
     if status == 404 {
         return Outcome::NotOffered;
     }
-    let bytes = match response.bytes().await {
-        Ok(bytes) => bytes,
-        Err(e) if e.is_timeout() => return Outcome::TimedOut,
-        Err(e) => return Outcome::Broken(e.without_url().to_string()),
-    };
     if status != 200 {
         return Outcome::Broken(format!(
             "hook {} was answered {status}, not 200",
             hook.name()
         ));
+    }
+    let mut bytes = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(None) => break,
+            Err(e) if e.is_timeout() => return Outcome::TimedOut,
+            Err(e) => return Outcome::Broken(e.without_url().to_string()),
+        }
+        if bytes.len() > MAX_ANSWER {
+            return Outcome::Broken(format!(
+                "the answer of hook {} is longer than {MAX_ANSWER} bytes",
+                hook.name()
+            ));
+        }
     }
     read_answer(&bytes)
 }
@@ -194,64 +199,6 @@ fn read_answer(bytes: &[u8]) -> Outcome {
     }
 }
 
-async fn as_command(
-    line: &str,
-    environment: &[(String, String)],
-    limit: Duration,
-    hook: Hook,
-    mark: &str,
-    n: Option<u32>,
-) -> Outcome {
-    let mut command = shell(line, hook);
-    command
-        .envs(environment.iter().map(|(k, v)| (k, v)))
-        .env("GOLIVE_MARK", mark)
-        .env("GOLIVE_N", n.unwrap_or(1).to_string())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        // A hook that runs out of time must not live on.
-        .kill_on_drop(true);
-    let output = match tokio::time::timeout(limit, command.output()).await {
-        Err(_) => return Outcome::TimedOut,
-        Ok(Err(e)) => return Outcome::Broken(e.to_string()),
-        Ok(Ok(output)) => output,
-    };
-    match output.status.code() {
-        // 127 is "command not found" and 64 is EX_USAGE: both say "no such hook".
-        Some(64 | 127) => Outcome::NotOffered,
-        None => Outcome::Broken("the hook was killed by a signal".to_owned()),
-        Some(code) => {
-            let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-            text.push_str(&String::from_utf8_lossy(&output.stderr));
-            Outcome::Done {
-                ok: code == 0,
-                output: bounded(text),
-            }
-        }
-    }
-}
-
-/// The line is a shell's business, as a user would type it; the hook is its
-/// last argument. `exec` makes the shell the hook, so that killing it works.
-#[cfg(unix)]
-fn shell(line: &str, hook: Hook) -> Command {
-    let mut command = Command::new("sh");
-    command
-        .arg("-c")
-        .arg(format!("exec {line} \"$1\""))
-        .arg("golive")
-        .arg(hook.name());
-    command
-}
-
-#[cfg(not(unix))]
-fn shell(line: &str, hook: Hook) -> Command {
-    let mut command = Command::new("cmd");
-    command.arg("/C").arg(format!("{line} {}", hook.name()));
-    command
-}
-
 fn bounded(mut text: String) -> String {
     if text.len() > MAX_OUTPUT {
         let end = (0..=MAX_OUTPUT)
@@ -266,6 +213,8 @@ fn bounded(mut text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
 
     const LIMIT: Duration = Duration::from_secs(10);
 
@@ -300,39 +249,40 @@ mod tests {
         );
     }
 
-    #[cfg(unix)]
-    #[tokio::test]
-    async fn a_command_gets_the_hook_the_mark_and_the_environment() {
-        let environment = vec![("GOLIVE_BASE_URL".to_owned(), "http://x/v3".to_owned())];
-        let line = r#"sh -c 'echo "$1 $GOLIVE_MARK $GOLIVE_N $GOLIVE_BASE_URL"; echo err >&2' x"#;
-        let driver = Driver::parse(line, environment, LIMIT).unwrap();
-        let outcome = driver.call(Hook::CreateMany, "m-1", Some(3)).await;
-        let output = "create-many m-1 3 http://x/v3\nerr\n".to_owned();
-        assert_eq!(outcome, Outcome::Done { ok: true, output });
+    /// Answers one request with this head, and then with bytes without end.
+    async fn endless(head: &'static str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let asked = stream.read(&mut [0; 4096]).await.unwrap();
+            assert!(asked > 0);
+            let mut sent = stream.write_all(head.as_bytes()).await;
+            while sent.is_ok() {
+                sent = stream.write_all(&[b' '; 16 * 1024]).await;
+            }
+        });
+        url
     }
 
-    #[cfg(unix)]
     #[tokio::test]
-    async fn exit_codes_say_failed_or_not_offered_and_time_runs_out() {
-        let call = async |line: &str, limit| {
-            Driver::parse(line, Vec::new(), limit)
-                .unwrap()
-                .call(Hook::Read, "m", None)
-                .await
-        };
-        assert!(matches!(
-            call("false", LIMIT).await,
-            Outcome::Done { ok: false, .. }
-        ));
-        assert_eq!(call("sh -c 'exit 64'", LIMIT).await, Outcome::NotOffered);
-        assert_eq!(
-            call("no-such-command-here", LIMIT).await,
-            Outcome::NotOffered
+    async fn an_answer_without_end_is_not_read_to_its_end() {
+        let url = endless("HTTP/1.1 200 OK\r\n\r\n").await;
+        let driver = Driver::parse(&url, Vec::new(), LIMIT).unwrap();
+        let outcome = driver.call(Hook::Create, "m", None).await;
+        assert!(
+            matches!(&outcome, Outcome::Broken(reason) if reason.contains("longer than")),
+            "{outcome:?}"
         );
-        assert_eq!(
-            call("sleep 30 #", Duration::from_millis(50)).await,
-            Outcome::TimedOut
-        );
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_no_answer_of_a_hook() {
+        let url = endless("HTTP/1.1 302 Found\r\nlocation: /\r\n\r\n").await;
+        let driver = Driver::parse(&url, Vec::new(), LIMIT).unwrap();
+        let outcome = driver.call(Hook::Create, "m", None).await;
+        let reason = "hook create was answered 302, not 200".to_owned();
+        assert_eq!(outcome, Outcome::Broken(reason));
     }
 
     #[test]

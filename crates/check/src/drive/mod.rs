@@ -3,6 +3,7 @@
 mod deliveries;
 mod faults;
 mod hooks;
+mod process;
 mod provider;
 mod record;
 mod run;

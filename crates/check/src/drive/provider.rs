@@ -6,6 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use golive_core::{Clock as _, SystemClock};
 use golive_sandbox::{Dialect, RateLimit, Sandbox, StartError};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::Instant;
 
 /// So many requests a window: far more than a run makes, since limits are
 /// planned as faults, one by one.
@@ -30,7 +31,8 @@ pub struct Settings {
 pub struct Provider {
     sandbox: Sandbox,
     settings: Settings,
-    wall_zero: Duration,
+    /// The zero of the record, give or take the milliseconds of a start.
+    started: Instant,
 }
 
 impl Default for Settings {
@@ -51,7 +53,7 @@ impl Provider {
     /// # Errors
     /// If the port is taken, or loopback cannot be bound.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        let before = wall();
+        let before = Instant::now();
         let sandbox = Sandbox::builder()
             .seed(settings.seed)
             .bind(SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port)))
@@ -64,11 +66,11 @@ impl Provider {
             .await?;
         // The record's zero lies between the two readings, which are a few
         // milliseconds apart; judges of wall time allow for more.
-        let wall_zero = before + (wall().saturating_sub(before)) / 2;
+        let started = before + before.elapsed() / 2;
         Ok(Self {
             sandbox,
             settings,
-            wall_zero,
+            started,
         })
     }
 
@@ -103,8 +105,12 @@ impl Provider {
         .collect()
     }
 
+    /// Wall time of the zero of the record, by the wall clock as it goes now.
+    ///
+    /// NOTE: not kept from the start. A clock that was set meanwhile, or a machine that slept,
+    /// would make an attempt look early that was not.
     pub(super) fn wall_zero(&self) -> Duration {
-        self.wall_zero
+        wall().saturating_sub(self.started.elapsed())
     }
 }
 
@@ -114,4 +120,22 @@ pub(super) fn wall() -> Duration {
         .now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_zero_of_the_record_follows_a_wall_clock_that_was_set() {
+        let provider = Provider::start(Settings::default()).await.unwrap();
+        let zero = provider.wall_zero();
+        // The record's clock runs on for an hour, and the wall clock does not.
+        tokio::time::advance(Duration::from_secs(3_600)).await;
+        let moved = zero.saturating_sub(provider.wall_zero());
+        assert!(
+            moved > Duration::from_secs(3_500) && moved <= Duration::from_secs(3_600),
+            "{moved:?}"
+        );
+    }
 }

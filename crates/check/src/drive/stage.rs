@@ -185,7 +185,7 @@ impl<'r> Stage<'r> {
     ) -> Outcome {
         let started = Instant::now();
         let outcome = match self.driver {
-            Some(driver) => driver.call(hook, mark, n).await,
+            Some(driver) => self.asked(driver, hook, mark, n).await,
             None => Outcome::NotOffered,
         };
         self.trace.calls.push(HookCall {
@@ -197,6 +197,20 @@ impl<'r> Stage<'r> {
         outcome
     }
 
+    /// Calls a hook. What it prints goes into reports, so it is redacted like
+    /// all that is recorded: a driver that dies prints whatever it holds.
+    async fn asked(&self, driver: &Driver, hook: Hook, mark: &str, n: Option<u32>) -> Outcome {
+        let clean = |text: String| self.provider.sandbox().redacted(&text);
+        match driver.call(hook, mark, n).await {
+            Outcome::Done { ok, output } => Outcome::Done {
+                ok,
+                output: clean(output),
+            },
+            Outcome::Broken(reason) => Outcome::Broken(clean(reason)),
+            other => other,
+        }
+    }
+
     /// A subject without `create-many` gets as many calls of `create` at once.
     async fn create_many(&mut self, label: &'static str, n: u32) {
         let mark = self.mark(label);
@@ -206,7 +220,10 @@ impl<'r> Stage<'r> {
         let Some(driver) = self.driver else { return };
         let marks: Vec<String> = (0..n).map(|i| format!("{mark}-{i}")).collect();
         let started = Instant::now();
-        let outcomes = join_all(marks.iter().map(|m| driver.call(Hook::Create, m, None))).await;
+        let asked = marks
+            .iter()
+            .map(|m| self.asked(driver, Hook::Create, m, None));
+        let outcomes = join_all(asked).await;
         for outcome in outcomes {
             let took = started.elapsed();
             self.trace.calls.push(HookCall {
@@ -222,7 +239,10 @@ impl<'r> Stage<'r> {
         let Some(driver) = self.driver else { return };
         let marks: Vec<String> = labels.iter().map(|label| self.mark(label)).collect();
         let started = Instant::now();
-        let outcomes = join_all(marks.iter().map(|m| driver.call(Hook::Create, m, None))).await;
+        let asked = marks
+            .iter()
+            .map(|m| self.asked(driver, Hook::Create, m, None));
+        let outcomes = join_all(asked).await;
         for (label, outcome) in labels.iter().zip(outcomes) {
             let took = started.elapsed();
             self.trace.calls.push(HookCall {
@@ -389,6 +409,32 @@ mod tests {
         assert_eq!(count(&done(true, "two")), None);
         assert_eq!(count(&done(false, "2")), None);
         assert_eq!(count(&Outcome::NotOffered), None);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn what_a_hook_prints_is_kept_without_its_secrets() {
+        let provider = Provider::start(super::super::provider::Settings::default())
+            .await
+            .unwrap();
+        let line = "sh -c 'echo no token for $GOLIVE_CLIENT_SECRET; exit 1'";
+        let driver = Driver::parse(line, provider.environment(), Duration::from_secs(10)).unwrap();
+        let case = crate::cases::find("IDEM-05").unwrap();
+        let steps = [
+            Step::Create("a"),
+            Step::CreateMany("b", 2),
+            Step::CreateTogether(&["c"]),
+        ];
+        let trace = Stage::new(&provider, Some(&driver), None, "t", case)
+            .play(&steps)
+            .await;
+        assert_eq!(trace.calls.len(), 3);
+        for call in &trace.calls {
+            assert_eq!(
+                call.outcome.words(),
+                "reported failure (\"no token for [redacted:client_secret]\")"
+            );
+        }
     }
 
     #[test]

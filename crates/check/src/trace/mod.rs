@@ -11,6 +11,9 @@ use std::time::Duration;
 
 pub use self::entry::{Entry, Kind, Reply};
 
+/// Of each output of a hook, so many bytes are kept.
+pub(crate) const MAX_OUTPUT: usize = 64 * 1024;
+
 /// The record of one case.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]

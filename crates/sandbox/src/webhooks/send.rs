@@ -72,7 +72,10 @@ pub(super) async fn deliver_with(
             let posting = post(shared, url, headers, body);
             match tokio::time::timeout(delivery.timeout, posting).await {
                 Ok(Ok(answer)) => answer,
-                Ok(Err(reason)) => Answer::NoAnswer { reason },
+                // An error of the client may repeat what it was to send.
+                Ok(Err(reason)) => Answer::NoAnswer {
+                    reason: field_text(&redactor.text(&reason)),
+                },
                 Err(_) => Answer::NoAnswer {
                     reason: format!("no complete answer within {:?}", delivery.timeout),
                 },
@@ -138,7 +141,7 @@ async fn post(
     body: Bytes,
 ) -> Result<Answer, String> {
     let request = shared.outbox.client.post(url).headers(headers).body(body);
-    let mut response = request.send().await.map_err(|error| chain(&error))?;
+    let mut response = request.send().await.map_err(chain)?;
     let status = response.status().as_u16();
     let headers = shared.redactor.headers(response.headers());
     let mut body = BytesMut::new();
@@ -149,7 +152,7 @@ async fn post(
             Err(error) => {
                 return Err(format!(
                     "status {status}, then the body broke off: {}",
-                    chain(&error)
+                    chain(error)
                 ));
             }
         }
@@ -162,9 +165,12 @@ async fn post(
 }
 
 /// An error with its causes: "error sending request" alone says nothing.
-fn chain(error: &reqwest::Error) -> String {
+///
+/// NOTE: without the URL, which stands in the record already, and there without its secrets.
+fn chain(error: reqwest::Error) -> String {
+    let error = error.without_url();
     let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
+    let mut source = std::error::Error::source(&error);
     while let Some(cause) = source {
         text = format!("{text}: {cause}");
         source = cause.source();

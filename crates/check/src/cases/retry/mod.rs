@@ -159,6 +159,10 @@ fn client_errors_are_not_retried(trace: &Trace) -> Judgement {
         let observed = format!("{label}: {}", counted(attempts.len(), "attempt"));
         match attempts.len() {
             0 => Judgement::inconclusive(observed, format!("a create that is answered {label}")),
+            // A client that still waits may still retry.
+            1 if trace.call("create", label).and_then(Outcome::ok).is_none() => {
+                Judgement::inconclusive(observed, format!("an end of the create answered {label}"))
+            }
             1 => Judgement::pass(observed),
             n => Judgement::fail(observed, format!("{label} was sent {n} times")),
         }
@@ -215,6 +219,17 @@ mod tests {
                 } else {
                     trace
                 }
+            })
+        };
+        let waiting = client_errors_are_not_retried(&all(None));
+        assert_eq!(
+            waiting.verdict,
+            Verdict::Inconclusive,
+            "nobody said it ended"
+        );
+        let all = |retried| {
+            STATUSES.iter().fold(all(retried), |trace, label| {
+                trace.called("create", label, false, "")
             })
         };
         assert_eq!(

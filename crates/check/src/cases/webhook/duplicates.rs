@@ -5,12 +5,13 @@ use std::time::Duration;
 use crate::boxes::BoxId::W2;
 use crate::case::Level::{Must, Should};
 use crate::case::{Case, Forgery, Step};
-use crate::trace::Trace;
+use crate::trace::{Entry, Trace};
 use crate::verdict::{Judgement, counted};
 
 const BOX_W2: &str = "checklist W2: \"webhook-id as the deduplication key\"; Standard Webhooks 1.0: the id stays the same over all attempts of a delivery, timestamp and signature are new";
 const EFFECT: Duration = Duration::from_secs(5);
 const LATE: Duration = Duration::from_millis(500);
+const COUNT: &str = "a count of effects: offer the hook `effects`, or call the provider back";
 /// Copies of WH-DUP-02.
 const COPIES: u32 = 10;
 
@@ -26,6 +27,8 @@ pub(in crate::cases) static CASES: &[Case] = &[
             &[
                 Step::Deliver("a", Forgery::Shifted(-5)),
                 Step::AwaitEffect("a", EFFECT),
+                // One effect may be several call-backs: all of the first go before the second.
+                Step::Settle(LATE),
                 Step::Deliver("a", Forgery::None),
                 Step::Settle(LATE),
                 Step::CountEffects(&["a"]),
@@ -76,6 +79,8 @@ fn a_redelivery_has_no_effect(trace: &Trace) -> Judgement {
         Judgement::inconclusive(observed, "the first delivery to be accepted")
     } else if let Some(several) = several_effects(trace, &observed) {
         several
+    } else if let Some(again) = called_back_again(trace, second, &observed) {
+        again
     } else if second.status().is_some_and(|s| !(200..300).contains(&s)) {
         Judgement::fail(
             observed,
@@ -115,6 +120,8 @@ fn copies_at_once_have_one_effect(trace: &Trace) -> Judgement {
     );
     if let Some(several) = several_effects(trace, &observed) {
         several
+    } else if let Some(many) = called_back_for_copies(trace, &observed) {
+        many
     } else {
         let settled = taken + busy == copies.len() && taken > 0 && last.succeeded();
         one_effect(trace, observed, settled)
@@ -124,34 +131,55 @@ fn copies_at_once_have_one_effect(trace: &Trace) -> Judgement {
 }
 
 fn several_effects(trace: &Trace, observed: &str) -> Option<Judgement> {
-    let counted = trace.effects.get("a").copied();
-    match counted {
-        Some(n) if n > 1 => Some(Judgement::fail(
-            observed,
-            format!("{n} effects for one webhook-id"),
-        )),
-        // Without the hook only call-backs can be counted, and a call-back that
-        // was repeated because it failed is no second effect.
-        None => {
-            let calls = trace
-                .call_backs("a")
-                .into_iter()
-                .filter(|e| e.succeeded())
-                .count();
-            (calls > 1).then(|| {
-                Judgement::fail(observed, format!("{calls} call-backs for one webhook-id"))
-            })
+    let n = trace.effects.get("a").copied().filter(|n| *n > 1)?;
+    let reason = format!("{n} effects for one webhook-id");
+    Some(Judgement::fail(observed, reason))
+}
+
+/// Without the hook only call-backs can be counted, and a handler may make
+/// several for one effect. So it is convicted only if all that the first
+/// delivery made it do was done again after the second.
+fn called_back_again(trace: &Trace, second: &Entry, observed: &str) -> Option<Judgement> {
+    let calls = counted_by_call_backs(trace)?;
+    let again = calls.iter().filter(|e| e.at >= second.at).count();
+    let first = calls.len() - again;
+    match (first, again) {
+        (_, 0) => None,
+        (1.., _) if again >= first => {
+            let reason = format!("{} for one webhook-id", counted(calls.len(), "call-back"));
+            Some(Judgement::fail(observed, reason))
         }
-        Some(_) => None,
+        _ => Some(Judgement::inconclusive(observed, COUNT)),
     }
+}
+
+/// As many call-backs as copies are as many effects; fewer may be one.
+fn called_back_for_copies(trace: &Trace, observed: &str) -> Option<Judgement> {
+    let calls = counted_by_call_backs(trace)?.len();
+    let reason = format!("{calls} call-backs for one webhook-id");
+    match calls {
+        0 | 1 => None,
+        n if n >= COPIES as usize => Some(Judgement::fail(observed, reason)),
+        _ => Some(Judgement::inconclusive(
+            observed,
+            format!("{COUNT} ({reason})"),
+        )),
+    }
+}
+
+/// The call-backs, where there is no count of effects. One that was repeated
+/// because it failed is no second effect.
+fn counted_by_call_backs(trace: &Trace) -> Option<Vec<&Entry>> {
+    if trace.effects.contains_key("a") {
+        return None;
+    }
+    let calls = trace.call_backs("a").into_iter();
+    Some(calls.filter(|e| e.succeeded()).collect())
 }
 
 fn one_effect(trace: &Trace, observed: String, answered_well: bool) -> Judgement {
     match trace.effects_of("a") {
-        None => Judgement::inconclusive(
-            observed,
-            "a count of effects: offer the hook `effects`, or call the provider back",
-        ),
+        None => Judgement::inconclusive(observed, COUNT),
         Some(0) => Judgement::inconclusive(observed, "an effect of the first delivery"),
         Some(_) if !answered_well => Judgement::inconclusive(observed, "2xx to every copy"),
         Some(_) => Judgement::pass(observed),
@@ -168,7 +196,6 @@ fn effects_in_words(trace: &Trace) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::Entry;
     use crate::verdict::Verdict;
 
     fn twice(second: u16) -> Trace {
@@ -212,10 +239,32 @@ mod tests {
         let mut failed = Entry::call_back("a", 4);
         failed.answer = crate::trace::by_hand::answered(500);
         assert_eq!(judge(&once.clone().push(failed)).verdict, Verdict::Pass);
-        assert_eq!(
-            judge(&once.push(Entry::call_back("a", 7))).verdict,
-            Verdict::Fail
-        );
+        let again = once.clone().push(Entry::call_back("a", 107));
+        assert_eq!(judge(&again).verdict, Verdict::Fail);
+    }
+
+    #[test]
+    fn a_handler_that_calls_back_twice_for_one_event_is_not_blamed_for_it() {
+        let judge = a_redelivery_has_no_effect;
+        let at = |times: &[u64]| {
+            let trace = twice(200).with_customer("a");
+            let trace = times
+                .iter()
+                .fold(trace, |t, ms| t.push(Entry::call_back("a", *ms)));
+            judge(&trace).verdict
+        };
+        assert_eq!(at(&[5, 7]), Verdict::Pass);
+        assert_eq!(at(&[5, 7, 107]), Verdict::Inconclusive);
+        assert_eq!(at(&[5, 7, 107, 109]), Verdict::Fail);
+        let judge = copies_at_once_have_one_effect;
+        let calls = |n: u64| {
+            let trace = copies(0, 200).with_customer("a");
+            let trace = (0..n).fold(trace, |t, ms| t.push(Entry::call_back("a", ms)));
+            judge(&trace).verdict
+        };
+        assert_eq!(calls(1), Verdict::Pass);
+        assert_eq!(calls(2), Verdict::Inconclusive);
+        assert_eq!(calls(u64::from(COPIES)), Verdict::Fail);
     }
 
     fn copies(busy: u32, later: u16) -> Trace {

@@ -13,6 +13,9 @@ use crate::verdict::{Judgement, counted};
 /// The checklist's quote of Standard Webhooks.
 const STANDARD: &str = "Standard Webhooks 1.0";
 
+/// The label of the valid delivery that each case of rejections holds.
+const CONTROL: &str = "ok";
+
 /// Judges a delivery that must be accepted.
 fn accepted(trace: &Trace, label: &str, name: &str) -> Judgement {
     let Some(entry) = only(trace, label) else {
@@ -39,6 +42,7 @@ fn rejected(trace: &Trace, label: &str, name: &str) -> Judgement {
         return not_sent(name);
     };
     let effects = trace.effects_of(label);
+    let control_counts = trace.effects_of(CONTROL).is_some_and(|n| n > 0);
     let observed = match effects {
         Some(n) => format!("{name}: {}, {}", entry.answer_words(), counted(n, "effect")),
         None => format!("{name}: {}", entry.answer_words()),
@@ -54,7 +58,13 @@ fn rejected(trace: &Trace, label: &str, name: &str) -> Judgement {
     match entry.status() {
         Some(s) if (400..500).contains(&s) => Judgement::pass(observed),
         // A receiver that answers 2xx to a forgery and drops it is safe, but
-        // only a count can show that it was dropped.
+        // only a count can show that it was dropped, and only one that counts.
+        Some(s) if (200..300).contains(&s) && effects == Some(0) && !control_counts => {
+            Judgement::inconclusive(
+                observed,
+                format!("an effect of the control: {s} to {name}, and a count of 0 proves nothing where the control's is 0, too"),
+            )
+        }
         Some(s) if (200..300).contains(&s) && effects == Some(0) => Judgement::warn(
             observed,
             format!("a delivery to be rejected ({name}) was answered {s}, though it had no effect"),
@@ -69,8 +79,8 @@ fn rejected(trace: &Trace, label: &str, name: &str) -> Judgement {
 }
 
 /// A control that must pass before silence or rejection can count.
-fn control(trace: &Trace, label: &str, name: &str) -> Option<Judgement> {
-    let Some(entry) = only(trace, label) else {
+fn control(trace: &Trace, name: &str) -> Option<Judgement> {
+    let Some(entry) = only(trace, CONTROL) else {
         return Some(not_sent(name));
     };
     if entry.succeeded() {
