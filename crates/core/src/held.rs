@@ -54,6 +54,10 @@ impl<R: Request> Request for Held<'_, R> {
         self.get().origin()
     }
 
+    fn path(&self) -> &str {
+        self.get().path()
+    }
+
     fn headers(&self) -> &HeaderMap {
         self.get().headers()
     }

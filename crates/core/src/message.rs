@@ -14,6 +14,8 @@ pub trait Request: sealed::Sealed + Sized + Send {
     /// Where it goes; `None` if the request does not say so itself: a `http::Request` with a
     /// relative URI, for a service that knows its server. A guard takes that for "elsewhere".
     fn origin(&self) -> Option<Origin<'_>>;
+    /// The path, percent-encoded as it is sent, without the query.
+    fn path(&self) -> &str;
     /// The headers.
     fn headers(&self) -> &HeaderMap;
     /// The headers, to be changed.
@@ -82,6 +84,10 @@ impl<B: Replay + Send> Request for http::Request<B> {
 
     fn origin(&self) -> Option<Origin<'_>> {
         Origin::of(self.uri())
+    }
+
+    fn path(&self) -> &str {
+        self.uri().path()
     }
 
     fn headers(&self) -> &HeaderMap {

@@ -163,6 +163,10 @@ impl crate::Request for Request {
         Origin::new(url.scheme(), url.host_str()?, url.port())
     }
 
+    fn path(&self) -> &str {
+        self.url().path()
+    }
+
     fn headers(&self) -> &HeaderMap {
         self.headers()
     }
