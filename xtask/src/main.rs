@@ -7,6 +7,8 @@
 mod bench;
 mod cargo;
 mod ci;
+mod debian;
+mod moto;
 mod test;
 mod tidy;
 mod tools;

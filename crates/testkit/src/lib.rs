@@ -17,6 +17,7 @@ mod reqwest_face;
 mod tower_face;
 
 pub mod probes;
+pub mod services;
 
 pub use clock::ManualClock;
 pub use face::{Answered, Ask, AskBody, Face, Failed};

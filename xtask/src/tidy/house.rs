@@ -28,7 +28,7 @@ pub(crate) struct Place {
 /// The boxes. They know the core and the shape of an error, and never each other: what a box needs
 /// from another one is a small trait of its own.
 const BOX: &[&str] = &["core", "problem"];
-const STORE: &[&str] = &["idempotency", "webhook-inbox"];
+const STORE: &[&str] = &["core", "idempotency", "webhook-inbox"];
 const BOXES: &[&str] = &[
     "idempotency",
     "backoff",
