@@ -82,6 +82,11 @@ impl Fingerprint {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// What [`as_bytes`](Self::as_bytes) gave, for a store to read back.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 bytes, for a store to keep.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -3,6 +3,10 @@
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod admin;
+#[cfg(feature = "conformance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
+pub mod conformance;
 mod event;
 mod memory;
 mod retry;
@@ -16,8 +20,9 @@ mod workers;
 /// Any error, boxed.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+pub use self::admin::{Admin, DeadLetter, Stats};
 pub use self::event::{Event, EventKey, Fingerprint, KeyError};
-pub use self::memory::{DeadLetter, MemoryStore, MemoryStoreBuilder, Stats};
+pub use self::memory::{MemoryStore, MemoryStoreBuilder};
 pub use self::retry::RetryPolicy;
 pub use self::store::{Accepted, Claim, Fenced, Owner, Release, Store, StoreError};
 pub use self::worker::Permanent;

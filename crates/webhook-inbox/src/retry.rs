@@ -32,6 +32,11 @@ impl RetryPolicy {
         })
     }
 
+    /// How often an event is tried at most.
+    pub fn max_attempts(&self) -> u32 {
+        self.max_attempts
+    }
+
     /// How long to wait after the failure of this attempt, counted from 1; `None` if it was the
     /// last. `random` is uniform.
     pub fn delay(&self, attempt: u32, random: u32) -> Option<Duration> {

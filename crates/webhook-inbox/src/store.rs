@@ -8,6 +8,9 @@ use crate::{BoxError, Event, EventKey};
 ///
 /// Accepting must be one step (persist and deduplicate together), and every write after a claim is
 /// fenced by its [`Owner`]: a worker that was given up on cannot undo the work of its successor.
+/// The time is the store's: a lease ends, and an event is due, by its clock alone.
+///
+/// The module `conformance` (a feature) holds what every store promises, as tests.
 pub trait Store: Send + Sync + 'static {
     /// Keeps an event, once. When this returns, the event is as durable as the store is.
     ///
@@ -15,12 +18,31 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError`]: the event was not kept, and the sender must send it again.
     fn accept(&self, event: Event) -> impl Future<Output = Result<Accepted, StoreError>> + Send;
 
-    /// Takes the next event that is due, if there is one, for this owner.
+    /// Takes the next event that is due, if there is one, for this owner and this long. An event
+    /// whose lease has ended is due again, with that attempt counted.
+    ///
+    /// An owner that has an event already gets the same one, at the same attempt and with a new
+    /// lease: so a claim whose answer was lost can be repeated.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    fn claim(&self, owner: Owner)
-    -> impl Future<Output = Result<Option<Claim>, StoreError>> + Send;
+    /// [`StoreError::Unavailable`]: it is unknown whether an event was taken; ask again with the
+    /// same owner.
+    fn claim(
+        &self,
+        owner: Owner,
+        lease: Duration,
+    ) -> impl Future<Output = Result<Option<Claim>, StoreError>> + Send;
+
+    /// The event is still being handled: its lease now ends this long from now.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: it is unknown whether it was written; ask again.
+    fn renew(
+        &self,
+        key: &EventKey,
+        owner: Owner,
+        lease: Duration,
+    ) -> impl Future<Output = Result<Fenced, StoreError>> + Send;
 
     /// Waits until a claim may find something. It may wake for nothing, but it never sleeps
     /// through an event that is due. Dropping it loses nothing.
@@ -62,7 +84,7 @@ pub enum Accepted {
 }
 
 /// Whether a fenced write took effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use]
 pub enum Fenced {
     /// It did.
@@ -113,7 +135,7 @@ pub enum StoreError {
         "the inbox is full: make its workers faster, clear its dead letters, or raise its bounds"
     )]
     Full,
-    /// The store cannot be reached or failed.
+    /// The store cannot be reached or failed; its source says how.
     #[error("the inbox's store failed; its operator must see to it")]
     Unavailable(#[source] BoxError),
 }

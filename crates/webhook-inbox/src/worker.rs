@@ -10,7 +10,9 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tower_service::Service;
 
-use crate::{BoxError, Claim, Event, Owner, Release, RetryPolicy, Store, StoreError};
+use crate::{
+    BoxError, Claim, Event, EventKey, Fenced, Owner, Release, RetryPolicy, Store, StoreError,
+};
 
 /// How long to wait before a failing store or a service that cannot get ready is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -37,14 +39,20 @@ pub(crate) struct Worker<St, S> {
     pub(crate) service: S,
     pub(crate) retry: RetryPolicy,
     pub(crate) handler_timeout: Duration,
+    pub(crate) lease: Duration,
     pub(crate) phase: watch::Receiver<Phase>,
 }
 
 /// What became of one run of the handler.
 enum Outcome {
     Handled,
-    Failed { reason: String, permanent: bool },
+    Failed {
+        reason: String,
+        permanent: bool,
+    },
     Abandoned,
+    /// The lease ended and another worker has the event: it is no longer ours to settle.
+    Lost,
 }
 
 // === impl Permanent ===
@@ -72,8 +80,16 @@ where
         while let Some((service, claim)) = self.next().await {
             let key = claim.event.key().clone();
             let (owner, attempt) = (claim.owner, claim.event.attempt());
-            let release = match self.handle(service, claim.event).await {
+            let outcome = if attempt > self.retry.max_attempts() {
+                // More attempts than there are, so the last one had no outcome. What kills its
+                // process must not be given the next one.
+                failed("the last attempt had no outcome: its process died or was stopped".into())
+            } else {
+                self.handle(service, claim).await
+            };
+            let release = match outcome {
                 Outcome::Handled => None,
+                Outcome::Lost => continue,
                 Outcome::Failed { reason, permanent } => {
                     Some(self.after(attempt, &reason, permanent))
                 }
@@ -99,6 +115,8 @@ where
     async fn next(&mut self) -> Option<(S, Claim)> {
         let phase = &mut self.phase;
         let mut service = self.service.clone();
+        // The same one until it has an event: a claim whose answer was lost is repeated.
+        let owner = Owner::random();
         loop {
             // Ready before the claim: an event is not taken while nothing can handle it.
             if unless_draining(phase, poll_fn(|cx| service.poll_ready(cx)))
@@ -110,7 +128,7 @@ where
                 continue;
             }
             loop {
-                match self.store.claim(Owner::random()).await {
+                match self.store.claim(owner, self.lease).await {
                     Ok(Some(claim)) => return Some((service, claim)),
                     Ok(None) => unless_draining(phase, self.store.ready()).await?,
                     Err(_) => unless_draining(phase, tokio::time::sleep(PAUSE)).await?,
@@ -120,15 +138,19 @@ where
     }
 
     /// The handler runs as a task of its own: its panic is an error like any other.
-    async fn handle(&mut self, mut service: S, event: Event) -> Outcome {
+    async fn handle(&mut self, mut service: S, claim: Claim) -> Outcome {
+        let Claim { event, owner, .. } = claim;
+        let key = event.key().clone();
         let mut running = Running(tokio::spawn(async move {
             service.call(event).await.map(drop).map_err(Into::into)
         }));
+        let lost = lost(&*self.store, &key, owner, self.lease);
         let timeout = tokio::time::sleep(self.handler_timeout);
         let outcome = tokio::select! {
             biased;
             joined = &mut running.0 => Some(joined),
             () = timeout => return failed("the handler did not finish in time".into()),
+            () = lost => return Outcome::Lost,
             () = drained(&mut self.phase) => None,
         };
         match outcome {
@@ -158,8 +180,21 @@ where
     }
 }
 
+/// Keeps the lease up, and returns when it was lost all the same.
+///
+/// A store that fails is no reason to stop the handler: whoever could take the event over needs
+/// that store too, and what happens in between is settled by the fence.
+async fn lost<St: Store>(store: &St, key: &EventKey, owner: Owner, lease: Duration) {
+    loop {
+        tokio::time::sleep(lease / 3).await;
+        if let Ok(Fenced::Lost) = store.renew(key, owner, lease).await {
+            return;
+        }
+    }
+}
+
 /// Tells the store what became of the event. If it cannot be told, the event stays claimed: it
-/// comes back when its lease ends, in stores that have leases, and never with a false outcome.
+/// comes back when its lease ends, and never with a false outcome.
 async fn settle<F, T>(mut tell: impl FnMut() -> F)
 where
     F: Future<Output = Result<T, StoreError>>,

@@ -12,6 +12,7 @@ use crate::worker::{Phase, Worker};
 use crate::{BoxError, Event, RetryPolicy, Store};
 
 const MAX_CONCURRENCY: usize = 1024;
+const MAX_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Workers that take events from a [`Store`] and hand them to a `tower` service.
 ///
@@ -31,6 +32,7 @@ pub struct WorkersBuilder {
     concurrency: usize,
     retry: RetryPolicy,
     handler_timeout: Duration,
+    lease: Duration,
 }
 
 /// How a shutdown went.
@@ -55,6 +57,12 @@ pub enum ConfigError {
     /// The handler is given no time.
     #[error("the handler timeout is zero, so that no event could ever be handled")]
     HandlerTimeout,
+    /// The lease of an event is zero or over a day.
+    #[error("the lease is {seen:?}, it must be above zero and at most a day")]
+    Lease {
+        /// What was given.
+        seen: Duration,
+    },
     /// The retry policy cannot work.
     #[error("a retry policy needs a base above zero, a cap of at least the base, and an attempt")]
     Retry,
@@ -66,12 +74,14 @@ pub enum ConfigError {
 // === impl Workers ===
 
 impl Workers {
-    /// Starts a builder: 8 workers, the default [`RetryPolicy`], 5 minutes for a handler.
+    /// Starts a builder: 8 workers, the default [`RetryPolicy`], 5 minutes for a handler, leases
+    /// of 30 seconds.
     pub fn builder() -> WorkersBuilder {
         WorkersBuilder {
             concurrency: 8,
             retry: RetryPolicy::default(),
             handler_timeout: Duration::from_secs(5 * 60),
+            lease: Duration::from_secs(30),
         }
     }
 
@@ -110,6 +120,14 @@ impl WorkersBuilder {
         self
     }
 
+    /// For how long a worker takes an event. It renews the lease in every third of this while the
+    /// handler runs, so this bounds no handler: it is how long the events of a process that died
+    /// wait until another one takes them over. Default: 30 seconds, at most a day.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
     /// Starts the workers on the current tokio runtime.
     ///
     /// The service's error means that the event was not handled: it is tried again, and at last
@@ -118,7 +136,8 @@ impl WorkersBuilder {
     ///
     /// # Errors
     /// - [`ConfigError::Concurrency`] unless there are 1 to 1024 workers;
-    /// - [`ConfigError::HandlerTimeout`] if the timeout is zero.
+    /// - [`ConfigError::HandlerTimeout`] if the timeout is zero;
+    /// - [`ConfigError::Lease`] if the lease is zero or longer than a day.
     ///
     /// # Panics
     /// Outside a tokio runtime, as [`tokio::spawn`] does.
@@ -141,15 +160,22 @@ impl WorkersBuilder {
         if self.handler_timeout.is_zero() {
             return Err(ConfigError::HandlerTimeout);
         }
+        let seen = self.lease;
+        if seen.is_zero() || seen > MAX_LEASE {
+            return Err(ConfigError::Lease { seen });
+        }
         let (sender, phase) = watch::channel(Phase::Serve);
         let worker = |_| Worker {
             store: Arc::clone(&store),
             service: service.clone(),
             retry: self.retry,
             handler_timeout: self.handler_timeout,
+            lease: self.lease,
             phase: phase.clone(),
         };
-        let tasks = (0..seen).map(|n| tokio::spawn(worker(n).run())).collect();
+        let tasks = (0..self.concurrency)
+            .map(|n| tokio::spawn(worker(n).run()))
+            .collect();
         Ok(Workers {
             phase: sender,
             tasks,

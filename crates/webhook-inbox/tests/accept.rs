@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use golive_webhook_inbox::tower::Accept;
 use golive_webhook_inbox::{
-    Accepted, BoxError, Claim, Event, EventKey, Fenced, Fingerprint, MemoryStore, Owner, Release,
-    Store, StoreError, Workers,
+    Accepted, Admin, BoxError, Claim, Event, EventKey, Fenced, Fingerprint, MemoryStore, Owner,
+    Release, Store, StoreError, Workers,
 };
 use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame};
@@ -16,6 +16,8 @@ use http_body_util::{BodyExt as _, Channel, Full};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tower::{ServiceExt as _, service_fn};
+
+const LEASE: Duration = Duration::from_secs(30);
 
 fn store(events: usize) -> Arc<MemoryStore> {
     Arc::new(MemoryStore::builder().max_events(events).build().unwrap())
@@ -58,9 +60,15 @@ async fn the_answer_is_out_while_the_handler_is_still_blocked() {
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(before.elapsed(), Duration::ZERO);
     begun.notified().await;
-    assert_eq!((store.stats().running, store.stats().done), (1, 0));
+    assert_eq!(
+        (
+            store.stats().await.unwrap().running,
+            store.stats().await.unwrap().done
+        ),
+        (1, 0)
+    );
     go.notify_one();
-    while store.stats().done == 0 {
+    while store.stats().await.unwrap().done == 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
@@ -99,7 +107,7 @@ async fn a_full_store_is_a_503_that_asks_to_come_again_and_duplicates_still_pass
         send(&accept, delivery("a", "x")).await.status(),
         StatusCode::OK
     );
-    assert_eq!(store.stats().waiting, 1);
+    assert_eq!(store.stats().await.unwrap().waiting, 1);
 }
 
 /// A store that is down.
@@ -113,7 +121,10 @@ impl Store for Down {
     async fn accept(&self, _: Event) -> Result<Accepted, StoreError> {
         Err(down())
     }
-    async fn claim(&self, _: Owner) -> Result<Option<Claim>, StoreError> {
+    async fn claim(&self, _: Owner, _: Duration) -> Result<Option<Claim>, StoreError> {
+        Err(down())
+    }
+    async fn renew(&self, _: &EventKey, _: Owner, _: Duration) -> Result<Fenced, StoreError> {
         Err(down())
     }
     async fn ready(&self) {}
@@ -146,7 +157,7 @@ async fn without_a_usable_id_nothing_is_kept() {
         send(&accept, delivery(&long, "x")).await.status(),
         StatusCode::BAD_REQUEST
     );
-    assert_eq!(store.stats().waiting, 0);
+    assert_eq!(store.stats().await.unwrap().waiting, 0);
 }
 
 #[tokio::test]
@@ -180,7 +191,7 @@ async fn a_body_is_bounded_and_must_be_whole() {
             .status(),
         400
     );
-    assert_eq!(store.stats().waiting, 0);
+    assert_eq!(store.stats().await.unwrap().waiting, 0);
 
     let (mut sender, body) = Channel::<Bytes, std::io::Error>::new(4);
     sender
@@ -196,7 +207,7 @@ async fn a_body_is_bounded_and_must_be_whole() {
             .status(),
         200
     );
-    let claim = store.claim(Owner::random()).await.unwrap().unwrap();
+    let claim = store.claim(Owner::random(), LEASE).await.unwrap().unwrap();
     assert_eq!(&claim.event.body()[..], b"1234");
 }
 
@@ -209,7 +220,10 @@ async fn a_request_dropped_half_way_leaves_nothing_behind() {
     let once = std::future::poll_fn(|cx| std::task::Poll::Ready(half.as_mut().poll(cx)));
     assert!(once.await.is_pending());
     drop(half);
-    assert_eq!(store.stats(), golive_webhook_inbox::Stats::default());
+    assert_eq!(
+        store.stats().await.unwrap(),
+        golive_webhook_inbox::Stats::default()
+    );
     let response = send(&accept, delivery("a", "x")).await;
     assert_eq!(response.extensions().get(), Some(&Accepted::New));
 }

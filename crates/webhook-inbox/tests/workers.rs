@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use golive_webhook_inbox::{
-    Accepted, BoxError, Claim, ConfigError, Drained, Event, EventKey, Fenced, MemoryStore, Owner,
-    Permanent, Release, RetryPolicy, Store, StoreError, Workers,
+    Accepted, Admin, BoxError, Claim, ConfigError, Drained, Event, EventKey, Fenced, MemoryStore,
+    Owner, Permanent, Release, RetryPolicy, Store, StoreError, Workers,
 };
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
@@ -34,7 +34,7 @@ fn policy(attempts: u32) -> RetryPolicy {
 /// Waits, in virtual time, until the store is as wanted.
 async fn until(store: &MemoryStore, wanted: impl Fn(golive_webhook_inbox::Stats) -> bool) {
     let looking = async {
-        while !wanted(store.stats()) {
+        while !wanted(store.stats().await.unwrap()) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
@@ -42,7 +42,7 @@ async fn until(store: &MemoryStore, wanted: impl Fn(golive_webhook_inbox::Stats)
     assert!(
         tokio::time::timeout(patience, looking).await.is_ok(),
         "never came about: {:?}",
-        store.stats()
+        store.stats().await.unwrap()
     );
 }
 
@@ -123,7 +123,7 @@ async fn after_the_last_attempt_an_event_is_a_dead_letter_with_its_reason() {
         .unwrap();
     store.accept(event("a")).await.unwrap();
     until(&store, |s| s.dead == 1).await;
-    let letter = store.dead_letters().remove(0);
+    let letter = store.dead_letters(None, 1).await.unwrap().remove(0);
     assert_eq!((letter.event.attempt(), &*letter.reason), (3, "always"));
 }
 
@@ -137,7 +137,7 @@ async fn a_permanent_error_is_not_tried_again() {
         .unwrap();
     store.accept(event("a")).await.unwrap();
     until(&store, |s| s.dead == 1).await;
-    let letter = store.dead_letters().remove(0);
+    let letter = store.dead_letters(None, 1).await.unwrap().remove(0);
     assert_eq!(letter.event.attempt(), 1);
     assert_eq!(&*letter.reason, "the event can never be handled: no json");
 }
@@ -214,7 +214,13 @@ async fn a_shutdown_waits_for_what_is_in_hand_and_claims_nothing_more() {
     assert!(!ending.is_finished());
     gate.add_permits(2);
     assert_eq!(ending.await.unwrap(), drained(0));
-    assert_eq!((store.stats().done, store.stats().waiting), (1, 1));
+    assert_eq!(
+        (
+            store.stats().await.unwrap().done,
+            store.stats().await.unwrap().waiting
+        ),
+        (1, 1)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -227,7 +233,13 @@ async fn what_does_not_finish_in_the_grace_is_given_back_uncounted() {
     store.accept(event("a")).await.unwrap();
     until(&store, |s| s.running == 1).await;
     assert_eq!(workers.shutdown(Duration::from_secs(5)).await, drained(1));
-    assert_eq!((store.stats().running, store.stats().waiting), (0, 1));
+    assert_eq!(
+        (
+            store.stats().await.unwrap().running,
+            store.stats().await.unwrap().waiting
+        ),
+        (0, 1)
+    );
     let handler = service_fn(|event: Event| async move {
         if event.attempt() == 1 {
             Ok(())
@@ -264,7 +276,13 @@ async fn dropping_the_workers_finishes_what_is_in_hand_and_claims_nothing_more()
     go.notify_one();
     until(&store, |s| s.done == 1).await;
     tokio::time::sleep(Duration::from_secs(60)).await;
-    assert_eq!((store.stats().running, store.stats().waiting), (0, 1));
+    assert_eq!(
+        (
+            store.stats().await.unwrap().running,
+            store.stats().await.unwrap().waiting
+        ),
+        (0, 1)
+    );
 }
 
 /// Panics if it is called without having been polled ready.
@@ -312,7 +330,7 @@ async fn the_service_is_polled_ready_before_every_attempt() {
         .unwrap();
     store.accept(event("a")).await.unwrap();
     until(&store, |s| s.done + s.dead == 1).await;
-    assert_eq!(store.stats().done, 1);
+    assert_eq!(store.stats().await.unwrap().done, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -351,6 +369,13 @@ async fn settings_that_could_not_work_are_refused() {
         .spawn(store(), handler)
         .unwrap_err();
     assert_eq!(error, ConfigError::HandlerTimeout);
+    for seen in [Duration::ZERO, Duration::from_secs(24 * 60 * 60 + 1)] {
+        let error = Workers::builder()
+            .lease(seen)
+            .spawn(store(), handler)
+            .unwrap_err();
+        assert_eq!(error, ConfigError::Lease { seen });
+    }
 }
 
 /// A store that fails a number of times before it takes an outcome or gives out an event.
@@ -374,9 +399,18 @@ impl Store for Flaky {
     async fn accept(&self, event: Event) -> Result<Accepted, StoreError> {
         self.store.accept(event).await
     }
-    async fn claim(&self, owner: Owner) -> Result<Option<Claim>, StoreError> {
+    async fn claim(&self, owner: Owner, lease: Duration) -> Result<Option<Claim>, StoreError> {
         self.fail()?;
-        self.store.claim(owner).await
+        self.store.claim(owner, lease).await
+    }
+    async fn renew(
+        &self,
+        key: &EventKey,
+        owner: Owner,
+        lease: Duration,
+    ) -> Result<Fenced, StoreError> {
+        self.fail()?;
+        self.store.renew(key, owner, lease).await
     }
     async fn ready(&self) {
         self.store.ready().await;
@@ -422,4 +456,99 @@ async fn a_store_that_fails_for_a_while_costs_no_event_and_no_second_run() {
         .unwrap();
     until(&store.store, |s| s.done == 1).await;
     assert_eq!(runs.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_outlives_its_lease_many_times_is_not_run_by_another_worker() {
+    let store = store();
+    let runs = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&runs);
+    let handler = service_fn(move |_: Event| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            Ok::<_, BoxError>(())
+        }
+    });
+    let _workers = Workers::builder()
+        .lease(Duration::from_secs(3))
+        .spawn(Arc::clone(&store), handler)
+        .unwrap();
+    store.accept(event("a")).await.unwrap();
+    until(&store, |s| s.done == 1).await;
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_whose_event_was_taken_over_is_stopped_and_settles_nothing() {
+    // Everything about this worker fails but the claim, so its lease is not renewed in time.
+    let store = Arc::new(Flaky {
+        store: MemoryStore::builder().build().unwrap(),
+        failures: AtomicU32::new(0),
+    });
+    struct Stopped(Arc<AtomicU32>);
+    impl Drop for Stopped {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let stopped = Arc::new(AtomicU32::new(0));
+    let (counted, flaky) = (Arc::clone(&stopped), Arc::clone(&store));
+    let handler = service_fn(move |_: Event| {
+        flaky.failures.store(4, Ordering::SeqCst);
+        let stopped = Stopped(Arc::clone(&counted));
+        async move {
+            let _stopped = stopped;
+            std::future::pending::<Result<(), BoxError>>().await
+        }
+    });
+    store.accept(event("a")).await.unwrap();
+    let _workers = Workers::builder()
+        .concurrency(1)
+        .lease(Duration::from_secs(3))
+        .spawn(Arc::clone(&store), handler)
+        .unwrap();
+    until(&store.store, |s| s.running == 1).await;
+    // Renewals at 1, 2, 3 and 4 seconds fail; at 3 the lease is over.
+    tokio::time::sleep(Duration::from_millis(3500)).await;
+    let lease = Duration::from_secs(60);
+    let successor = store.store.claim(Owner::random(), lease).await.unwrap();
+    let successor = successor.unwrap();
+    assert_eq!(successor.event.attempt(), 2);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(stopped.load(Ordering::SeqCst), 1);
+    let done = store.store.complete(successor.event.key(), successor.owner);
+    assert_eq!(done.await.unwrap(), Fenced::Applied);
+    assert_eq!(store.store.stats().await.unwrap().done, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_kills_its_process_each_time_becomes_a_dead_letter_unhandled() {
+    let store = store();
+    store.accept(event("a")).await.unwrap();
+    let lease = Duration::from_secs(1);
+    // Three processes that claimed it and never came back.
+    for attempt in 1..=3 {
+        let claim = store.claim(Owner::random(), lease).await.unwrap().unwrap();
+        assert_eq!(claim.event.attempt(), attempt);
+        tokio::time::sleep(lease).await;
+    }
+    let runs = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&runs);
+    let handler = service_fn(move |_: Event| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async { Ok::<_, BoxError>(()) }
+    });
+    let _workers = Workers::builder()
+        .retry(policy(3))
+        .spawn(Arc::clone(&store), handler)
+        .unwrap();
+    until(&store, |s| s.dead == 1).await;
+    assert_eq!(runs.load(Ordering::SeqCst), 0);
+    let letter = store.dead_letters(None, 1).await.unwrap().remove(0);
+    assert!(letter.reason.contains("no outcome"), "{}", letter.reason);
+    // Driven again, its attempts begin anew.
+    assert!(store.redrive(letter.event.key()).await.unwrap());
+    until(&store, |s| s.done == 1).await;
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
 }

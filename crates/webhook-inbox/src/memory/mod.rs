@@ -4,14 +4,17 @@ mod config;
 mod state;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 pub use self::config::MemoryStoreBuilder;
 use self::state::State;
-pub use self::state::{DeadLetter, Stats};
-use crate::{Accepted, Claim, Event, EventKey, Fenced, Owner, Release, Store, StoreError};
+use crate::{
+    Accepted, Admin, Claim, DeadLetter, Event, EventKey, Fenced, Owner, Release, Stats, Store,
+    StoreError,
+};
 
 /// Keeps events in memory, within bounds.
 ///
@@ -31,35 +34,6 @@ impl MemoryStore {
     /// Starts a builder with the default bounds.
     pub fn builder() -> MemoryStoreBuilder {
         MemoryStoreBuilder::default()
-    }
-
-    /// How much of what is in the store now.
-    pub fn stats(&self) -> Stats {
-        self.lock().stats()
-    }
-
-    /// The events that were given up, in no particular order.
-    pub fn dead_letters(&self) -> Vec<DeadLetter> {
-        self.lock().dead_letters()
-    }
-
-    /// The events whose key came a second time with other content, in no particular order.
-    pub fn parked(&self) -> Vec<Event> {
-        self.lock().parked()
-    }
-
-    /// Puts a dead letter back into the queue, its attempts counted anew. `false` if there is no
-    /// such dead letter.
-    pub fn redrive(&self, key: &EventKey) -> bool {
-        let found = self.lock().redrive(key, Instant::now());
-        self.wake.notify_waiters();
-        found
-    }
-
-    /// Drops a dead letter, or what is parked under this key. Its key is still remembered for
-    /// deduplication. `false` if there is neither.
-    pub fn discard(&self, key: &EventKey) -> bool {
-        self.lock().discard(key, Instant::now())
     }
 
     fn from_builder(config: MemoryStoreBuilder) -> Self {
@@ -82,8 +56,17 @@ impl Store for MemoryStore {
         Ok(accepted)
     }
 
-    async fn claim(&self, owner: Owner) -> Result<Option<Claim>, StoreError> {
-        Ok(self.lock().claim(owner, Instant::now()))
+    async fn claim(&self, owner: Owner, lease: Duration) -> Result<Option<Claim>, StoreError> {
+        Ok(self.lock().claim(owner, lease, Instant::now()))
+    }
+
+    async fn renew(
+        &self,
+        key: &EventKey,
+        owner: Owner,
+        lease: Duration,
+    ) -> Result<Fenced, StoreError> {
+        Ok(self.lock().renew(key, owner, lease, Instant::now()))
     }
 
     async fn ready(&self) {
@@ -116,5 +99,33 @@ impl Store for MemoryStore {
         let fenced = self.lock().release(key, owner, how, Instant::now());
         self.wake.notify_waiters();
         Ok(fenced)
+    }
+}
+
+impl Admin for MemoryStore {
+    async fn stats(&self) -> Result<Stats, StoreError> {
+        Ok(self.lock().stats())
+    }
+
+    async fn dead_letters(
+        &self,
+        after: Option<&EventKey>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        Ok(self.lock().dead_letters(after, limit))
+    }
+
+    async fn parked(&self, after: Option<&Event>, limit: usize) -> Result<Vec<Event>, StoreError> {
+        Ok(self.lock().parked(after, limit))
+    }
+
+    async fn redrive(&self, key: &EventKey) -> Result<bool, StoreError> {
+        let found = self.lock().redrive(key, Instant::now());
+        self.wake.notify_waiters();
+        Ok(found)
+    }
+
+    async fn discard(&self, key: &EventKey) -> Result<bool, StoreError> {
+        Ok(self.lock().discard(key, Instant::now()))
     }
 }

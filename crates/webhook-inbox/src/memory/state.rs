@@ -1,40 +1,16 @@
 //! The rows and the queue: every transition, as a plain function of the time.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ops::Bound;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::MemoryStoreBuilder;
-use crate::{Accepted, Claim, Event, EventKey, Fenced, Fingerprint, Owner, Release, StoreError};
-
-/// How much of what is in a [`MemoryStore`](super::MemoryStore).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Events that wait for a worker, or for the time of their next attempt.
-    pub waiting: usize,
-    /// Events that a worker has.
-    pub running: usize,
-    /// Events that were given up.
-    pub dead: usize,
-    /// Events whose key came before with other content.
-    pub parked: usize,
-    /// Handled events that are remembered for deduplication.
-    pub done: usize,
-    /// Bytes of all bodies kept.
-    pub bytes: usize,
-}
-
-/// An event that was given up.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct DeadLetter {
-    /// The event; [`Event::attempt`] is the number of the last attempt.
-    pub event: Event,
-    /// Why it was given up.
-    pub reason: Box<str>,
-}
+use crate::{
+    Accepted, Claim, DeadLetter, Event, EventKey, Fenced, Fingerprint, Owner, Release, Stats,
+    StoreError,
+};
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -42,9 +18,13 @@ pub(super) struct State {
     rows: HashMap<EventKey, Row>,
     /// Waiting events by due time; the number keeps the order of arrival among equals.
     queue: BTreeSet<(Instant, u64, EventKey)>,
+    /// Running events by the end of their lease, and by their owner.
+    leases: BTreeSet<(Instant, EventKey)>,
+    owners: HashMap<Owner, EventKey>,
     /// Done rows in the order in which they are forgotten.
     forget: VecDeque<(Instant, EventKey)>,
-    parked: HashMap<(EventKey, Fingerprint), Event>,
+    dead: BTreeSet<EventKey>,
+    parked: BTreeMap<(EventKey, [u8; 32]), Event>,
     stats: Stats,
     arrivals: u64,
 }
@@ -58,7 +38,7 @@ struct Row {
 #[derive(Debug)]
 enum Step {
     Waiting(Event),
-    Running(Event, Owner),
+    Running(Event, Owner, Instant),
     Dead(DeadLetter),
     Done,
 }
@@ -69,8 +49,11 @@ impl State {
             bounds,
             rows: HashMap::new(),
             queue: BTreeSet::new(),
+            leases: BTreeSet::new(),
+            owners: HashMap::new(),
             forget: VecDeque::new(),
-            parked: HashMap::new(),
+            dead: BTreeSet::new(),
+            parked: BTreeMap::new(),
             stats: Stats::default(),
             arrivals: 0,
         }
@@ -82,7 +65,7 @@ impl State {
             if row.fingerprint == event.fingerprint() {
                 return Ok(Accepted::Duplicate);
             }
-            let place = (event.key().clone(), event.fingerprint());
+            let place = place(&event);
             if !self.parked.contains_key(&place) {
                 self.make_room(&event)?;
                 self.stats.parked += 1;
@@ -107,23 +90,33 @@ impl State {
     }
 
     pub(super) fn next_due(&self) -> Option<Instant> {
-        self.queue.first().map(|(due, ..)| *due)
+        let waiting = self.queue.first().map(|(due, ..)| *due);
+        let running = self.leases.first().map(|(until, _)| *until);
+        waiting.into_iter().chain(running).min()
     }
 
-    pub(super) fn claim(&mut self, owner: Owner, now: Instant) -> Option<Claim> {
-        if self.next_due()? > now {
-            return None;
+    pub(super) fn claim(&mut self, owner: Owner, lease: Duration, now: Instant) -> Option<Claim> {
+        if let Some(key) = self.owners.get(&owner).cloned() {
+            let event = self.take_running(&key, owner)?;
+            return Some(self.run(event, owner, lease, now));
         }
-        let (_, _, key) = self.queue.pop_first()?;
-        self.stats.waiting -= 1;
-        let row = self.rows.get_mut(&key)?;
-        let Step::Waiting(event) = &row.step else {
-            return None;
+        let event = self.take_ended(now).or_else(|| self.take_due(now))?;
+        let attempt = event.attempt().saturating_add(1);
+        Some(self.run(event.at_attempt(attempt), owner, lease, now))
+    }
+
+    pub(super) fn renew(
+        &mut self,
+        key: &EventKey,
+        owner: Owner,
+        lease: Duration,
+        now: Instant,
+    ) -> Fenced {
+        let Some(event) = self.take_running(key, owner) else {
+            return Fenced::Lost;
         };
-        let event = event.clone().at_attempt(event.attempt().saturating_add(1));
-        row.step = Step::Running(event.clone(), owner);
-        self.stats.running += 1;
-        Some(Claim::new(event, owner))
+        let _ = self.run(event, owner, lease, now);
+        Fenced::Applied
     }
 
     pub(super) fn complete(&mut self, key: &EventKey, owner: Owner, now: Instant) -> Fenced {
@@ -153,6 +146,7 @@ impl State {
             }
             Release::Dead { reason } => {
                 self.stats.dead += 1;
+                self.dead.insert(key.clone());
                 self.set(key, Step::Dead(DeadLetter { event, reason }));
             }
         }
@@ -174,45 +168,42 @@ impl State {
             self.remember(key, now);
             found = true;
         }
-        let (stats, before) = (&mut self.stats, self.parked.len());
-        self.parked.retain(|(parked, _), event| {
-            if parked == key {
-                stats.bytes -= event.body().len();
+        let from = (key.clone(), [0; 32]);
+        let under = |(place, _): &(&(EventKey, [u8; 32]), &Event)| place.0 == *key;
+        let places = self.parked.range(from..).take_while(under);
+        for place in places.map(|(place, _)| place.clone()).collect::<Vec<_>>() {
+            if let Some(event) = self.parked.remove(&place) {
+                self.free(&event);
+                self.stats.parked -= 1;
+                found = true;
             }
-            parked != key
-        });
-        stats.parked = self.parked.len();
-        found || self.parked.len() < before
+        }
+        found
     }
 
     pub(super) fn stats(&self) -> Stats {
         self.stats
     }
 
-    pub(super) fn dead_letters(&self) -> Vec<DeadLetter> {
-        let dead = |row: &Row| match &row.step {
+    pub(super) fn dead_letters(&self, after: Option<&EventKey>, limit: usize) -> Vec<DeadLetter> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let keys = self.dead.range::<EventKey, _>((from, Bound::Unbounded));
+        let letter = |key| match &self.rows.get(key)?.step {
             Step::Dead(letter) => Some(letter.clone()),
             _ => None,
         };
-        self.rows.values().filter_map(dead).collect()
+        keys.filter_map(letter).take(limit).collect()
     }
 
-    pub(super) fn parked(&self) -> Vec<Event> {
-        self.parked.values().cloned().collect()
+    pub(super) fn parked(&self, after: Option<&Event>, limit: usize) -> Vec<Event> {
+        let from = after.map_or(Bound::Unbounded, |event| Bound::Excluded(place(event)));
+        let parked = self.parked.range((from, Bound::Unbounded));
+        parked.take(limit).map(|(_, event)| event.clone()).collect()
     }
 
     fn make_room(&mut self, event: &Event) -> Result<(), StoreError> {
-        let Stats {
-            waiting,
-            running,
-            dead,
-            parked,
-            bytes,
-            ..
-        } = self.stats;
-        let room = self.bounds.max_bytes - bytes;
-        if waiting + running + dead + parked >= self.bounds.max_events || event.body().len() > room
-        {
+        let room = self.bounds.max_bytes - self.stats.bytes;
+        if self.stats.kept() >= self.bounds.max_events || event.body().len() > room {
             return Err(StoreError::Full);
         }
         self.stats.bytes += event.body().len();
@@ -230,17 +221,57 @@ impl State {
     }
 
     fn put_back(&mut self, event: Event, now: Instant, after: Duration) {
-        // A wait beyond what the clock can hold is as good as one of the longest memory.
-        let due = now.checked_add(after).unwrap_or(now + self.bounds.remember);
+        let due = self.later(now, after);
         let key = event.key().clone();
         self.set(&key, Step::Waiting(event));
         self.enqueue(key, due);
     }
 
+    /// A wait beyond what the clock can hold is as good as one of the longest memory.
+    fn later(&self, now: Instant, after: Duration) -> Instant {
+        now.checked_add(after).unwrap_or(now + self.bounds.remember)
+    }
+
+    fn run(&mut self, event: Event, owner: Owner, lease: Duration, now: Instant) -> Claim {
+        let (key, until) = (event.key().clone(), self.later(now, lease));
+        self.set(&key, Step::Running(event.clone(), owner, until));
+        self.leases.insert((until, key.clone()));
+        self.owners.insert(owner, key);
+        self.stats.running += 1;
+        Claim::new(event, owner)
+    }
+
+    fn take_due(&mut self, now: Instant) -> Option<Event> {
+        if self.queue.first()?.0 > now {
+            return None;
+        }
+        let (_, _, key) = self.queue.pop_first()?;
+        self.stats.waiting -= 1;
+        match &self.rows.get(&key)?.step {
+            Step::Waiting(event) => Some(event.clone()),
+            _ => None,
+        }
+    }
+
+    /// The event whose lease ended first, if one has.
+    fn take_ended(&mut self, now: Instant) -> Option<Event> {
+        let (until, key) = self.leases.first()?;
+        if *until > now {
+            return None;
+        }
+        let key = key.clone();
+        let Step::Running(_, owner, _) = self.rows.get(&key)?.step else {
+            return None;
+        };
+        self.take_running(&key, owner)
+    }
+
     /// The event, if this owner has it. Its row must be given its next step by the caller.
     fn take_running(&mut self, key: &EventKey, owner: Owner) -> Option<Event> {
         match &self.rows.get(key)?.step {
-            Step::Running(event, holder) if *holder == owner => {
+            Step::Running(event, holder, until) if *holder == owner => {
+                self.leases.remove(&(*until, key.clone()));
+                self.owners.remove(&owner);
                 self.stats.running -= 1;
                 Some(event.clone())
             }
@@ -253,6 +284,7 @@ impl State {
         match &self.rows.get(key)?.step {
             Step::Dead(letter) => {
                 self.stats.dead -= 1;
+                self.dead.remove(key);
                 Some(letter.clone())
             }
             _ => None,
@@ -280,4 +312,8 @@ impl State {
             }
         }
     }
+}
+
+fn place(event: &Event) -> (EventKey, [u8; 32]) {
+    (event.key().clone(), *event.fingerprint().as_bytes())
 }
