@@ -1,6 +1,10 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::{AuthRefresh, Tokens, middleware, policy::Leads, source::TokenSource};
+use crate::{
+    AuthRefresh, Tokens, middleware,
+    policy::Leads,
+    source::{TokenError, TokenSource},
+};
 
 const DEFAULT_ADVISORY: Duration = Duration::from_secs(300);
 const DEFAULT_MANDATORY: Duration = Duration::from_secs(30);
@@ -78,7 +82,10 @@ pub(crate) struct TokensConfig {
     pub(crate) attempt_timeout: Duration,
     pub(crate) attempts: u32,
     pub(crate) random: Arc<dyn Fn() -> f64 + Send + Sync>,
+    pub(crate) on_renewal: Option<Arc<Observer>>,
 }
+
+type Observer = dyn Fn(Result<(), &TokenError>) + Send + Sync;
 
 // === impl TokensBuilder ===
 
@@ -126,6 +133,21 @@ impl TokensBuilder {
     /// Where jitter comes from: numbers from 0 to below 1. For tests.
     pub fn random(mut self, random: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
         self.config.random = Arc::new(random);
+        self
+    }
+
+    /// Is told how each renewal ended, once for each and not once for each attempt; the first fetch
+    /// is a renewal too. For a counter: [`TokenError::reason`] is made for its label. Default:
+    /// nobody is told.
+    ///
+    /// It is called on the renewal's task, after those who waited have their token, and must not
+    /// block. A panic in it is caught, and changes nothing. A renewal that another one took over
+    /// (see [`TokenSource`]) is not reported.
+    pub fn on_renewal(
+        mut self,
+        observer: impl Fn(Result<(), &TokenError>) + Send + Sync + 'static,
+    ) -> Self {
+        self.config.on_renewal = Some(Arc::new(observer));
         self
     }
 
@@ -233,6 +255,7 @@ impl Default for TokensConfig {
             attempt_timeout: DEFAULT_ATTEMPT_TIMEOUT,
             attempts: DEFAULT_ATTEMPTS,
             random: Arc::new(fastrand::f64),
+            on_renewal: None,
         }
     }
 }

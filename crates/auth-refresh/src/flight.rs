@@ -1,6 +1,7 @@
 //! The renewal: one at a time, on a task of its own.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
@@ -13,7 +14,9 @@ use tokio::{
 };
 
 use crate::{
-    AuthError, Tokens, policy,
+    AuthError, Tokens,
+    bucket::Bucket,
+    policy,
     rejections::Rejections,
     source::{Token, TokenError},
     tokens::{Snapshot, now},
@@ -30,6 +33,8 @@ pub(crate) type Landing = Result<Arc<Snapshot>, AuthError>;
 #[derive(Default)]
 pub(crate) struct Renewals {
     pub(crate) rejections: Rejections,
+    /// Renewals caused by other credentials.
+    changes: Bucket,
     generation: u64,
     started: u64,
     running: Option<Running>,
@@ -54,6 +59,8 @@ pub(crate) struct Launch {
 struct Flight {
     tokens: Tokens,
     id: u64,
+    /// That of the source, before the last attempt began.
+    version: u64,
     landing: watch::Sender<Option<Landing>>,
     landed: bool,
 }
@@ -64,8 +71,9 @@ struct Running {
     overdue_at: Instant,
 }
 
-/// The last renewal failed: until when nobody tries again.
+/// The last renewal failed: until when nobody tries again with these credentials.
 struct Failed {
+    version: u64,
     in_a_row: u32,
     until: Instant,
     cause: Arc<TokenError>,
@@ -83,15 +91,35 @@ impl Renewals {
         })
     }
 
-    /// Why no renewal may start now.
-    pub(crate) fn paused(&self, now: Instant) -> Option<AuthError> {
+    /// Why no renewal may start now. Other credentials end the pause after a failure, save one that
+    /// the server asked for.
+    pub(crate) fn paused(&mut self, version: u64, now: Instant) -> Option<AuthError> {
         let failed = self.failed.as_ref()?;
         let left = failed.until.checked_duration_since(now)?;
-        (!left.is_zero()).then(|| AuthError::new(Arc::clone(&failed.cause), Some(left)))
+        if left.is_zero() {
+            return None;
+        }
+        let others = failed.version != version && failed.cause.retry_after().is_none();
+        if others && self.changes.take(now) {
+            self.failed = None;
+            return None;
+        }
+        Some(AuthError::new(Arc::clone(&failed.cause), Some(left)))
+    }
+
+    /// Whether a valid token may be replaced because the credentials are others, and notes that it
+    /// is.
+    pub(crate) fn may_follow(&mut self, now: Instant) -> bool {
+        self.changes.take(now)
     }
 
     /// Prepares a renewal. There must be none under way.
-    pub(crate) fn start(&mut self, tokens: &Tokens, now: Instant) -> Result<Launch, AuthError> {
+    pub(crate) fn start(
+        &mut self,
+        tokens: &Tokens,
+        version: u64,
+        now: Instant,
+    ) -> Result<Launch, AuthError> {
         let runtime = Handle::try_current()
             .map_err(|_| AuthError::new(Arc::new(TokenError::NoRuntime), None))?;
         let (sender, landing) = watch::channel(None);
@@ -105,6 +133,7 @@ impl Renewals {
         let flight = Flight {
             tokens: tokens.clone(),
             id: self.started,
+            version,
             landing: sender,
             landed: false,
         };
@@ -121,6 +150,7 @@ impl Renewals {
 
     fn succeeded(
         &mut self,
+        version: u64,
         header: HeaderValue,
         windows: Option<policy::Windows>,
         at: Instant,
@@ -129,6 +159,7 @@ impl Renewals {
         self.generation += 1;
         Arc::new(Snapshot {
             generation: self.generation,
+            version,
             header,
             windows,
             received_at: at,
@@ -137,9 +168,16 @@ impl Renewals {
         })
     }
 
-    fn failed(&mut self, error: TokenError, pause: Duration, at: Instant) -> AuthError {
+    fn failed(
+        &mut self,
+        version: u64,
+        error: TokenError,
+        pause: Duration,
+        at: Instant,
+    ) -> AuthError {
         let cause = Arc::new(error);
         self.failed = Some(Failed {
+            version,
             in_a_row: self.failures() + 1,
             until: at + pause,
             cause: Arc::clone(&cause),
@@ -157,10 +195,15 @@ impl Renewals {
 // === impl Waiting ===
 
 impl Waiting {
-    pub(crate) async fn landing(mut self) -> Landing {
+    /// The result, once it is there. `deadline` is that of the caller.
+    pub(crate) async fn landing(mut self, deadline: Option<Instant>) -> Landing {
         let landed = self.landing.wait_for(Option::is_some);
-        match timeout_at(self.overdue_at.into(), landed).await {
+        let deadline = deadline.filter(|deadline| *deadline < self.overdue_at);
+        match timeout_at(deadline.unwrap_or(self.overdue_at).into(), landed).await {
             Ok(Ok(landing)) => landing.clone().unwrap_or_else(aborted),
+            Err(_) if deadline.is_some() => {
+                Err(AuthError::new(Arc::new(TokenError::Timeout), None))
+            }
             Ok(Err(_)) | Err(_) => aborted(),
         }
     }
@@ -195,14 +238,23 @@ impl Flight {
     }
 
     /// One token, in as many attempts as are allowed.
-    async fn fetch(&self, deadline: Instant) -> Result<Token, TokenError> {
+    async fn fetch(&mut self, deadline: Instant) -> Result<Token, TokenError> {
         let shared = self.tokens.shared();
         let config = &shared.config;
         let mut made = 0;
         loop {
+            self.version = shared.source.version();
             let attempt = timeout(config.attempt_timeout, shared.source.fetch()).await;
             let error = match attempt.unwrap_or(Err(TokenError::Timeout)) {
-                Ok(token) => return Ok(token),
+                Ok(token) => {
+                    // Credentials that were read again within the attempt need not be followed once
+                    // more. A wrapper may number otherwise than what it wraps, so this has to agree.
+                    let version = shared.source.version();
+                    if token.version() == Some(version) {
+                        self.version = version;
+                    }
+                    return Ok(token);
+                }
                 Err(error) => error,
             };
             made += 1;
@@ -228,17 +280,24 @@ impl Flight {
             Ok((header, token)) => {
                 let (sent_at, lifetime) = (token.sent_at(), token.lifetime());
                 let windows = policy::windows(sent_at, now, lifetime, shared.config.leads, random);
-                Ok(renewals.succeeded(header, windows, now))
+                Ok(renewals.succeeded(self.version, header, windows, now))
             }
             Err(error) => {
                 // A failure leaves the token alone: it may still be good.
                 let pause = policy::pause(&error, renewals.failures() + 1, random[0]);
-                Err(renewals.failed(error, pause, now))
+                Err(renewals.failed(self.version, error, pause, now))
             }
         };
         shared.publish(&mut renewals, &landing);
         // NOTE: inside the lock, so that whoever finds no renewal finds its result.
-        self.landing.send_replace(Some(landing));
+        self.landing.send_replace(Some(landing.clone()));
+        drop(renewals);
+        if let Some(observer) = &shared.config.on_renewal {
+            let ended = landing.as_ref().map(|_| ()).map_err(AuthError::cause);
+            // It has landed, so a panic there keeps nobody waiting. But this may run while the
+            // panic of a source unwinds, and a second one that leaves a `drop` ends the process.
+            let _ = catch_unwind(AssertUnwindSafe(|| observer(ended)));
+        }
     }
 }
 

@@ -9,6 +9,7 @@ compile_error!(
      wasm32-unknown-unknown"
 );
 
+mod bucket;
 pub mod client_credentials;
 mod config;
 mod error;

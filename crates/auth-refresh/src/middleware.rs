@@ -100,7 +100,11 @@ impl Middleware for AuthRefresh {
         if req.headers().contains_key(header::AUTHORIZATION) {
             return below.send(call, req).await;
         }
-        let sent = self.tokens.usable().await.map_err(Own::new)?;
+        let sent = self
+            .tokens
+            .usable(call.deadline())
+            .await
+            .map_err(Own::new)?;
         // Without the token, so that the replay cannot send the old one.
         let spare = req.try_clone();
         attach(&mut req, &sent);
@@ -111,7 +115,8 @@ impl Middleware for AuthRefresh {
         };
         let refused = Outcome::Answered(StatusCode::UNAUTHORIZED);
         call.record(Attempt::new(refused, Disposition::NotExecuted));
-        let newer = self.tokens.usable().await.map_err(Own::new)?;
+        let newer = self.tokens.usable(call.deadline()).await;
+        let newer = newer.map_err(Own::new)?;
         attach(&mut req, &newer);
         call.next_attempt();
         let response = below.send(call, req).await?;

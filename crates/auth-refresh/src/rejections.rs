@@ -2,23 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use crate::policy::doubled;
+use crate::{bucket::Bucket, policy::doubled};
 
 /// A new token that is refused as expired, before it was ever accepted, is not the cure. It is
 /// replaced only after this time, which doubles up to the cap.
 const COOL_DOWN: Duration = Duration::from_secs(30);
 const COOL_DOWN_CAP: Duration = Duration::from_secs(300);
-/// Renewals that a 401 causes: so many at once, and one more in each period.
-const FORCED_BURST: u32 = 10;
-const FORCED_PERIOD: Duration = Duration::from_secs(30);
 
 /// What is known of the tokens that were refused as expired.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rejections {
     /// Renewals caused by a refusal since a token was last accepted.
     strikes: u32,
-    /// When the bucket of forced renewals is full again.
-    full_at: Option<Instant>,
+    forced: Bucket,
 }
 
 // === impl Rejections ===
@@ -34,12 +30,9 @@ impl Rejections {
                 return false;
             }
         }
-        // Counts in one instant (GCRA): the bucket is empty if it takes that long to be full.
-        let full_at = self.full_at.map_or(now, |at| at.max(now));
-        if full_at.saturating_duration_since(now) > FORCED_PERIOD * (FORCED_BURST - 1) {
+        if !self.forced.take(now) {
             return false;
         }
-        self.full_at = Some(full_at + FORCED_PERIOD);
         self.strikes = if proven {
             1
         } else {

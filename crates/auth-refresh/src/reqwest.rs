@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use bytes::Bytes;
+use http::{Request, Response};
 use reqwest::{Client, redirect::Policy};
 
 use crate::{
     client_credentials::ClientCredentials,
-    source::{Fetching, Token, TokenError, TokenSource},
-    tokens,
+    source::{Fetching, TokenError, TokenSource},
 };
 
 /// Fetches tokens with reqwest.
@@ -43,26 +44,30 @@ impl ReqwestSource {
         Self { protocol, client }
     }
 
-    async fn ask(&self) -> Result<Token, TokenError> {
-        let request = self.protocol.request().try_into().map_err(transport)?;
-        let sent_at = tokens::now();
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TokenError> {
+        let request = request.try_into().map_err(transport)?;
         let mut response = self.client.execute(request).await.map_err(transport)?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(transport)? {
             body.extend_from_slice(&chunk);
             if body.len() > TokenError::MAX_BODY_BYTES {
-                break; // `parse` refuses it.
+                break; // Whoever reads it refuses it.
             }
         }
-        let (status, headers) = (response.status(), response.headers());
-        let now = self.protocol.now();
-        self.protocol.parse(status, headers, &body, sent_at, now)
+        let mut answer = Response::new(Bytes::from(body));
+        *answer.status_mut() = response.status();
+        *answer.headers_mut() = std::mem::take(response.headers_mut());
+        Ok(answer)
     }
 }
 
 impl TokenSource for ReqwestSource {
     fn fetch(&self) -> Fetching<'_> {
-        Box::pin(self.ask())
+        Box::pin(self.protocol.fetch(|request| self.send(request)))
+    }
+
+    fn version(&self) -> u64 {
+        self.protocol.version()
     }
 }
 

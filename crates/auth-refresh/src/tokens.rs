@@ -29,6 +29,9 @@ pub struct Tokens(Arc<Shared>);
 /// One token in use. A newer one has a higher generation.
 pub(crate) struct Snapshot {
     pub(crate) generation: u64,
+    /// That of the source, noted before the fetch began. If it changes meanwhile, one fetch more is
+    /// the price for never missing a change.
+    pub(crate) version: u64,
     /// Ready to be attached: a clone is a handle on the same bytes.
     pub(crate) header: HeaderValue,
     pub(crate) windows: Option<Windows>,
@@ -84,7 +87,7 @@ impl Tokens {
     /// # Errors
     /// There is no usable token and none could be fetched.
     pub async fn authorization(&self) -> Result<HeaderValue, AuthError> {
-        Ok(self.usable().await?.header.clone())
+        Ok(self.usable(None).await?.header.clone())
     }
 
     pub(crate) fn from_parts(source: Box<dyn TokenSource>, config: TokensConfig) -> Self {
@@ -100,18 +103,22 @@ impl Tokens {
         &self.0
     }
 
-    /// A token to be sent now.
-    pub(crate) async fn usable(&self) -> Result<Arc<Snapshot>, AuthError> {
+    /// A token to be sent now. Nobody waits for one beyond `deadline`.
+    pub(crate) async fn usable(
+        &self,
+        deadline: Option<Instant>,
+    ) -> Result<Arc<Snapshot>, AuthError> {
         let now = now();
+        let version = self.0.source.version();
         let held = self.0.current.load_full();
         match held {
-            Some(held) if held.state(now) == State::Fresh => Ok(held),
-            Some(held) if held.state(now) == State::Advisory => {
-                self.renew_in_background(now);
+            Some(held) if held.state(version, now) == State::Fresh => Ok(held),
+            Some(held) if held.state(version, now) == State::Advisory => {
+                self.renew_in_background(version, now);
                 Ok(held)
             }
             // Boxed: the fast path does not carry the future of the slow one.
-            held => Box::pin(self.renewed(held, now)).await,
+            held => Box::pin(self.renewed(held, version, now, deadline)).await,
         }
     }
 
@@ -119,6 +126,7 @@ impl Tokens {
     /// there is none yet. A newer one than `sent` stays.
     pub(crate) fn reject(&self, sent: &Snapshot) -> Rejected {
         let now = now();
+        let version = self.0.source.version();
         let mut renewals = self.0.lock();
         let current = self.0.current.load();
         let current = match &*current {
@@ -127,7 +135,7 @@ impl Tokens {
         };
         let mut launch = None;
         if renewals.waiting(now).is_none() {
-            if renewals.paused(now).is_some() {
+            if renewals.paused(version, now).is_some() {
                 return Rejected::Kept;
             }
             // Only the first of many late refusals comes here: the others find it renewed, or on
@@ -139,7 +147,7 @@ impl Tokens {
             {
                 return Rejected::Kept;
             }
-            match renewals.start(self, now) {
+            match renewals.start(self, version, now) {
                 Ok(ready) => launch = Some(ready),
                 Err(_) => return Rejected::Kept,
             }
@@ -156,44 +164,49 @@ impl Tokens {
     async fn renewed(
         &self,
         held: Option<Arc<Snapshot>>,
+        version: u64,
         now: Instant,
+        deadline: Option<Instant>,
     ) -> Result<Arc<Snapshot>, AuthError> {
-        let held = held.filter(|held| held.state(now) == State::Mandatory);
-        let waiting = match self.join(now) {
+        let held = held.filter(|held| held.state(version, now) == State::Mandatory);
+        let waiting = match self.join(version, now) {
             Joined::Token(token) => return Ok(token),
             Joined::Paused(error) => return held.ok_or(error),
             Joined::Flight(waiting) => waiting,
         };
         let Some(held) = held else {
-            return waiting.landing().await;
+            return waiting.landing(deadline).await;
         };
         // A token endpoint that hangs must not hold up those who still have a token; half of what
         // is left is for the call itself.
-        let left = held
-            .windows
-            .map(|w| w.expires_at.saturating_duration_since(now))
+        let ends = [held.windows.map(|w| w.expires_at), deadline];
+        let left = ends
+            .into_iter()
+            .flatten()
+            .map(|end| end.saturating_duration_since(now))
+            .min()
             .unwrap_or_default();
-        match timeout(left / 2, waiting.landing()).await {
+        match timeout(left / 2, waiting.landing(None)).await {
             Ok(Ok(token)) => Ok(token),
             Ok(Err(_)) | Err(_) => Ok(held),
         }
     }
 
-    fn join(&self, now: Instant) -> Joined {
+    fn join(&self, version: u64, now: Instant) -> Joined {
         let mut renewals = self.0.lock();
         // Somebody may have been faster: without this, all that waited for the lock would fetch.
         if let Some(current) = self.0.current.load_full()
-            && current.state(now) <= State::Advisory
+            && current.state(version, now) <= State::Advisory
         {
             return Joined::Token(current);
         }
         if let Some(waiting) = renewals.waiting(now) {
             return Joined::Flight(waiting);
         }
-        if let Some(error) = renewals.paused(now) {
+        if let Some(error) = renewals.paused(version, now) {
             return Joined::Paused(error);
         }
-        let launch = renewals.start(self, now);
+        let launch = renewals.start(self, version, now);
         drop(renewals);
         match launch {
             Ok(launch) => Joined::Flight(launch.go()),
@@ -201,7 +214,7 @@ impl Tokens {
         }
     }
 
-    fn renew_in_background(&self, now: Instant) {
+    fn renew_in_background(&self, version: u64, now: Instant) {
         // Whoever holds the lock is seeing to it.
         let mut renewals = match self.0.renewals.try_lock() {
             Ok(renewals) => renewals,
@@ -210,14 +223,23 @@ impl Tokens {
         };
         // Another caller may have seen the end of the renewal already.
         let current = self.0.current.load();
-        let due = current.as_ref().is_none_or(|c| c.state(now) > State::Fresh);
-        if due && renewals.waiting(now).is_none() && renewals.paused(now).is_none() {
-            let launch = renewals.start(self, now);
-            drop(renewals);
-            // Without a runtime there is no renewal; the caller has a token all the same.
-            if let Ok(launch) = launch {
-                launch.go();
-            }
+        let due = current
+            .as_ref()
+            .is_none_or(|c| c.state(version, now) > State::Fresh);
+        if !due || renewals.waiting(now).is_some() || renewals.paused(version, now).is_some() {
+            return;
+        }
+        // Only the credentials are others. A source whose version never rests must not cost a
+        // token request for each call.
+        let by_clock = current.as_ref().is_none_or(|c| c.aged(now) > State::Fresh);
+        if !by_clock && !renewals.may_follow(now) {
+            return;
+        }
+        let launch = renewals.start(self, version, now);
+        drop(renewals);
+        // Without a runtime there is no renewal; the caller has a token all the same.
+        if let Ok(launch) = launch {
+            launch.go();
         }
     }
 }
@@ -252,7 +274,19 @@ impl Shared {
 // === impl Snapshot ===
 
 impl Snapshot {
-    pub(crate) fn state(&self, now: Instant) -> State {
+    /// What it is good for now that the source has this version. With other credentials it is
+    /// still valid, but a renewal shows at once whether they work.
+    pub(crate) fn state(&self, version: u64, now: Instant) -> State {
+        let aged = self.aged(now);
+        if self.version == version {
+            aged
+        } else {
+            aged.max(State::Advisory)
+        }
+    }
+
+    /// What it is good for, by the clock and the server alone.
+    fn aged(&self, now: Instant) -> State {
         if self.rejected.load(Ordering::Acquire) {
             return State::Expired;
         }
@@ -276,6 +310,7 @@ impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Snapshot")
             .field("generation", &self.generation)
+            .field("version", &self.version)
             .field("windows", &self.windows)
             .field("rejected", &self.rejected)
             .finish_non_exhaustive()
@@ -310,8 +345,8 @@ mod tests {
         let fetches = Arc::default();
         let tokens = Tokens::new(Counted(Arc::clone(&fetches)));
         tokens.authorization().await.unwrap();
-        assert!(matches!(tokens.join(now()), Joined::Token(_)));
-        tokens.renew_in_background(now());
+        assert!(matches!(tokens.join(0, now()), Joined::Token(_)));
+        tokens.renew_in_background(0, now());
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         assert_eq!(fetches.load(Ordering::SeqCst), 1);
     }

@@ -16,8 +16,7 @@ use tower_service::Service;
 
 use crate::{
     client_credentials::ClientCredentials,
-    source::{Fetching, Token, TokenError, TokenSource},
-    tokens,
+    source::{Fetching, TokenError, TokenSource},
 };
 
 /// Fetches tokens over a tower service, such as hyper-util's client.
@@ -40,7 +39,7 @@ impl<S> ServiceSource<S> {
         }
     }
 
-    async fn ask<B>(&self) -> Result<Token, TokenError>
+    async fn send<B>(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TokenError>
     where
         S: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone,
         S::Error: Into<BoxError>,
@@ -55,15 +54,11 @@ impl<S> ServiceSource<S> {
         poll_fn(|cx| service.poll_ready(cx))
             .await
             .map_err(TokenError::transport)?;
-        let sent_at = tokens::now();
-        let request = self.protocol.request().map(Full::new);
-        let response = service.call(request).await.map_err(TokenError::transport)?;
-        let (parts, body) = response.into_parts();
+        let response = service.call(request.map(Full::new)).await;
+        let (parts, body) = response.map_err(TokenError::transport)?.into_parts();
         let body = Limited::new(body, TokenError::MAX_BODY_BYTES);
         let body = body.collect().await.map_err(broken)?.to_bytes();
-        let now = self.protocol.now();
-        self.protocol
-            .parse(parts.status, &parts.headers, &body, sent_at, now)
+        Ok(Response::from_parts(parts, body))
     }
 }
 
@@ -77,7 +72,11 @@ where
     B::Error: Into<BoxError>,
 {
     fn fetch(&self) -> Fetching<'_> {
-        Box::pin(self.ask())
+        Box::pin(self.protocol.fetch(|request| self.send(request)))
+    }
+
+    fn version(&self) -> u64 {
+        self.protocol.version()
     }
 }
 

@@ -742,7 +742,7 @@ async fn no_secret_is_printed_anywhere() {
         printed.push(format!("{builder:?}"));
         let protocol = builder.auth(auth).build().unwrap();
         printed.push(format!("{protocol:?}"));
-        printed.push(format!("{:?}", protocol.request().headers()));
+        printed.push(format!("{:?}", protocol.request().unwrap().headers()));
         let source = ServiceSource::new(protocol, endpoint);
         printed.push(format!("{source:?}"));
         let tokens = Tokens::builder(source);

@@ -19,7 +19,10 @@ use axum::{
 };
 use golive_auth_refresh::{
     AuthError, AuthRefresh, Tokens,
-    client_credentials::{ClientAuth, ClientCredentials, Credentials},
+    client_credentials::{
+        ClientAuth, ClientCredentials, CredentialError, CredentialSet, CredentialSource,
+        Credentials, Rereading,
+    },
     reqwest::ReqwestSource,
     source::{TokenError, TokenSource},
 };
@@ -150,6 +153,36 @@ async fn a_wrong_secret_is_a_typed_error_and_nothing_is_sent() {
         "{error:?}"
     );
     assert_eq!(world.loans.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn credentials_that_the_server_refuses_are_read_again() {
+    struct Stale(AtomicU64);
+    impl CredentialSource for Stale {
+        fn version(&self) -> u64 {
+            self.0.load(Ordering::SeqCst)
+        }
+        fn load(&self) -> Result<CredentialSet, CredentialError> {
+            let version = self.version();
+            let secret = if version == 0 { "revoked" } else { "s cret" };
+            let current = Credentials::new("id/1", secret).map_err(CredentialError::new)?;
+            Ok(CredentialSet::new(version, current))
+        }
+        fn reread(&self) -> Rereading<'_> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Box::pin(std::future::ready(()))
+        }
+    }
+    let (world, base) = serve().await;
+    let source = Arc::new(Stale(AtomicU64::new(0)));
+    let url = format!("{base}/auth/token");
+    let protocol = ClientCredentials::builder(url, Arc::clone(&source)).build();
+    let tokens = Tokens::new(ReqwestSource::new(protocol.unwrap()).unwrap());
+    for _ in 0..3 {
+        assert_eq!(tokens.authorization().await.unwrap(), "Bearer t1");
+    }
+    assert_eq!(source.version(), 1, "read again once");
+    assert_eq!(world.tokens.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

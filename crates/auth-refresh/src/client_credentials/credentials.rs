@@ -37,8 +37,19 @@ impl Credentials {
         &self.client_id
     }
 
+    /// The secret, for instance to check that it belongs where it is about to be sent.
+    #[must_use]
+    pub fn secret(&self) -> &SecretString {
+        &self.client_secret
+    }
+
     pub(super) fn client_secret(&self) -> &str {
         self.client_secret.expose_secret()
+    }
+
+    /// Whether they are the same. Both are ours, so nobody learns anything from how long it takes.
+    pub(super) fn same(&self, other: &Self) -> bool {
+        self.client_id == other.client_id && self.client_secret() == other.client_secret()
     }
 
     /// Whether a text of the server holds one of the two, or is a part of one.

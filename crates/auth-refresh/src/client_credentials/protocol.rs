@@ -1,33 +1,25 @@
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Instant, SystemTime},
-};
+use std::{fmt, sync::Arc, time::SystemTime};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use golive_core::{Clock, SystemClock};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
-use url::{Host, Url, form_urlencoded};
+use http::{Request, Uri};
+use url::{Host, Url};
 
-use super::{Credentials, response};
-use crate::{
-    ConfigError,
-    source::{Token, TokenError},
-};
+use super::{CredentialSource, encode::Form};
+use crate::{ConfigError, source::TokenError};
 
 const MAX_PARAMS: usize = 16;
 /// What this crate sets itself.
 const RESERVED: [&str; 4] = ["grant_type", "client_id", "client_secret", "scope"];
 
-/// The client credentials grant (RFC 6749 §4.4) as a protocol without I/O: a request to be sent,
-/// and an answer to be read.
+/// The client credentials grant (RFC 6749 §4.4) as a protocol without I/O: what is sent, and how
+/// the answer is read.
+///
+/// Each request is made with the credentials of the moment.
 #[derive(Clone)]
 pub struct ClientCredentials {
-    credentials: Credentials,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    source: Arc<dyn CredentialSource>,
+    form: Form,
     clock: Arc<dyn Clock>,
 }
 
@@ -50,7 +42,7 @@ pub enum ClientAuth {
 #[must_use]
 pub struct ClientCredentialsBuilder {
     url: String,
-    credentials: Credentials,
+    source: Arc<dyn CredentialSource>,
     auth: ClientAuth,
     scope: Option<String>,
     params: Vec<(String, String)>,
@@ -61,14 +53,15 @@ pub struct ClientCredentialsBuilder {
 // === impl ClientCredentials ===
 
 impl ClientCredentials {
-    /// Takes the URL of the token endpoint and the credentials.
+    /// Takes the URL of the token endpoint and the [`Credentials`](super::Credentials), or a source
+    /// of credentials that change.
     pub fn builder(
         token_url: impl Into<String>,
-        credentials: Credentials,
+        credentials: impl CredentialSource,
     ) -> ClientCredentialsBuilder {
         ClientCredentialsBuilder {
             url: token_url.into(),
-            credentials,
+            source: Arc::new(credentials),
             auth: ClientAuth::default(),
             scope: None,
             params: Vec::new(),
@@ -77,43 +70,35 @@ impl ClientCredentials {
         }
     }
 
-    /// The request for one token.
+    /// The request for one token with the current credentials, as [`fetch`](Self::fetch) sends it
+    /// first.
     ///
     /// With [`ClientAuth::Form`] and [`ClientAuth::Json`] its body holds the secret, and `Debug` of
     /// an `http::Request` prints its body.
-    #[must_use]
-    pub fn request(&self) -> Request<Bytes> {
-        let mut request = Request::new(self.body.clone());
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = self.headers.clone();
-        request
-    }
-
-    /// Reads the answer. `sent_at` is when the request was sent, `now` is for a `Retry-After` that
-    /// is a date.
-    ///
-    /// A lifetime is taken as a number or as digits in a string. 0, none, or one that cannot be
-    /// read means that the server did not say.
     ///
     /// # Errors
-    /// Why there is no token. The text of the server is not repeated, save a known code.
-    pub fn parse(
-        &self,
-        status: StatusCode,
-        headers: &HeaderMap,
-        body: &[u8],
-        sent_at: Instant,
-        now: SystemTime,
-    ) -> Result<Token, TokenError> {
-        response::parse(status, headers, body, sent_at, now, |word| {
-            !self.credentials.overlap(word)
-        })
+    /// [`TokenError::Credentials`] if none are usable now.
+    pub fn request(&self) -> Result<Request<Bytes>, TokenError> {
+        self.form.encode(self.source.load()?.current())
     }
 
-    /// The time on the clock that it was given, for [`parse`](Self::parse).
+    /// Which credentials are in use: it changes with them. For
+    /// [`TokenSource::version`](crate::source::TokenSource::version).
     #[must_use]
-    pub fn now(&self) -> SystemTime {
+    pub fn version(&self) -> u64 {
+        self.source.version()
+    }
+
+    pub(super) fn source(&self) -> &dyn CredentialSource {
+        &*self.source
+    }
+
+    pub(super) fn form(&self) -> &Form {
+        &self.form
+    }
+
+    /// The time against which a `Retry-After` date is measured.
+    pub(super) fn now(&self) -> SystemTime {
         self.clock.now()
     }
 }
@@ -121,8 +106,8 @@ impl ClientCredentials {
 impl fmt::Debug for ClientCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientCredentials")
-            .field("host", &self.uri.host())
-            .field("credentials", &self.credentials)
+            .field("host", &self.form.uri.host())
+            .field("version", &self.version())
             .finish_non_exhaustive()
     }
 }
@@ -176,50 +161,16 @@ impl ClientCredentialsBuilder {
         if let Some((_, (name, _))) = self.params.iter().enumerate().find(reserved) {
             return Err(ConfigError::Param(name.clone()));
         }
-        let (headers, body) = self.encode()?;
         Ok(ClientCredentials {
-            credentials: self.credentials,
-            uri,
-            headers,
-            body,
+            source: self.source,
+            form: Form {
+                uri,
+                auth: self.auth,
+                scope: self.scope,
+                params: self.params,
+            },
             clock: self.clock,
         })
-    }
-
-    fn encode(&self) -> Result<(HeaderMap, Bytes), ConfigError> {
-        let (id, secret) = (
-            self.credentials.client_id(),
-            self.credentials.client_secret(),
-        );
-        //= RFC 6749 §4.4.2: grant_type REQUIRED. Value MUST be set to "client_credentials".
-        let mut pairs = vec![("grant_type", "client_credentials")];
-        if self.auth != ClientAuth::Basic {
-            pairs.extend([("client_id", id), ("client_secret", secret)]);
-        }
-        pairs.extend(self.scope.as_deref().map(|scope| ("scope", scope)));
-        pairs.extend(self.params.iter().map(|(n, v)| (n.as_str(), v.as_str())));
-
-        let mut headers = HeaderMap::new();
-        let json = HeaderValue::from_static("application/json");
-        headers.insert(header::ACCEPT, json.clone());
-        if self.auth == ClientAuth::Json {
-            headers.insert(header::CONTENT_TYPE, json);
-            let object: serde_json::Map<_, _> = pairs
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value.into()))
-                .collect();
-            let body = serde_json::Value::Object(object).to_string();
-            return Ok((headers, body.into()));
-        }
-        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-        headers.insert(header::CONTENT_TYPE, form);
-        if self.auth == ClientAuth::Basic {
-            headers.insert(header::AUTHORIZATION, basic(id, secret)?);
-        }
-        let body = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(pairs)
-            .finish();
-        Ok((headers, body.into()))
     }
 }
 
@@ -228,23 +179,8 @@ impl fmt::Debug for ClientCredentialsBuilder {
         // Neither the URL nor the parameters: a secret may have been put there by mistake.
         f.debug_struct("ClientCredentialsBuilder")
             .field("auth", &self.auth)
-            .field("credentials", &self.credentials)
             .finish_non_exhaustive()
     }
-}
-
-fn basic(id: &str, secret: &str) -> Result<HeaderValue, ConfigError> {
-    //= RFC 6749 §2.3.1: The client identifier is encoded using the
-    //= "application/x-www-form-urlencoded" encoding algorithm [...] and the encoded value is used
-    //= as the username; the client password is encoded using the same algorithm
-    let mut pair = String::new();
-    pair.extend(form_urlencoded::byte_serialize(id.as_bytes()));
-    pair.push(':');
-    pair.extend(form_urlencoded::byte_serialize(secret.as_bytes()));
-    let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)))
-        .map_err(|_| ConfigError::EmptyCredentials)?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 fn check_url(url: &str, plain_http: bool) -> Result<Uri, ConfigError> {
@@ -277,48 +213,10 @@ fn check_url(url: &str, plain_http: bool) -> Result<Uri, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client_credentials::Credentials;
 
     fn builder(url: &str) -> ClientCredentialsBuilder {
-        ClientCredentials::builder(url, Credentials::new("id:1 é", "s/e+c&r=t").unwrap())
-    }
-
-    fn body(request: &Request<Bytes>) -> &str {
-        std::str::from_utf8(request.body()).unwrap()
-    }
-
-    #[test]
-    fn basic_encodes_id_and_secret_before_it_joins_them() {
-        let built = builder("https://a.test/token").scope("a b").build();
-        let request = built.unwrap().request();
-        assert_eq!(request.method(), Method::POST);
-        let value = request.headers()[header::AUTHORIZATION].to_str().unwrap();
-        let pair = STANDARD.decode(value.strip_prefix("Basic ").unwrap());
-        assert_eq!(pair.unwrap(), b"id%3A1+%C3%A9:s%2Fe%2Bc%26r%3Dt");
-        assert!(request.headers()[header::AUTHORIZATION].is_sensitive());
-        assert_eq!(body(&request), "grant_type=client_credentials&scope=a+b");
-    }
-
-    #[test]
-    fn form_and_json_carry_the_credentials_in_the_body_alone() {
-        let form = builder("https://a.test/token")
-            .auth(ClientAuth::Form)
-            .param("audience", "x");
-        let form = form.build().unwrap().request();
-        assert!(!form.headers().contains_key(header::AUTHORIZATION));
-        assert_eq!(
-            body(&form),
-            "grant_type=client_credentials&client_id=id%3A1+%C3%A9\
-             &client_secret=s%2Fe%2Bc%26r%3Dt&audience=x"
-        );
-        let json = builder("https://a.test/token").auth(ClientAuth::Json);
-        let json = json.build().unwrap().request();
-        assert!(!json.headers().contains_key(header::AUTHORIZATION));
-        assert_eq!(json.headers()[header::CONTENT_TYPE], "application/json");
-        let read: serde_json::Value = serde_json::from_slice(json.body()).unwrap();
-        let expected = serde_json::json!({
-            "grant_type": "client_credentials", "client_id": "id:1 é", "client_secret": "s/e+c&r=t",
-        });
-        assert_eq!(read, expected);
+        ClientCredentials::builder(url, Credentials::new("id", "secret").unwrap())
     }
 
     #[test]

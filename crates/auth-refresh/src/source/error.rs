@@ -3,6 +3,8 @@ use std::{fmt, time::Duration};
 use golive_core::BoxError;
 use http::StatusCode;
 
+use crate::client_credentials::CredentialError;
+
 /// Why one token could not be fetched. No variant holds a secret or the body of an answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -48,6 +50,9 @@ pub enum TokenError {
     /// There was no answer.
     #[error("the token endpoint could not be reached")]
     Transport(#[source] BoxError),
+    /// There are no credentials to ask with.
+    #[error("no token was asked for: it is tried again later")]
+    Credentials(#[from] CredentialError),
     /// The task that fetched ended without a result: it panicked, or its runtime was shut down.
     #[error("the token renewal was aborted: its task panicked or its runtime was shut down")]
     Aborted,
@@ -93,12 +98,39 @@ impl TokenError {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Unavailable { .. } | Self::Timeout | Self::Transport(_) | Self::Aborted => true,
+            Self::Unavailable { .. }
+            | Self::Timeout
+            | Self::Transport(_)
+            | Self::Credentials(_)
+            | Self::Aborted => true,
             Self::Refused { .. }
             | Self::Unexpected { .. }
             | Self::Malformed { .. }
             | Self::TooLarge { .. }
             | Self::NoRuntime => false,
+        }
+    }
+
+    /// One word for a metric label. The set is fixed, and no input reaches it: `invalid_client`,
+    /// `refused` (with any other code), `unavailable`, `unexpected`, `malformed`, `too_large`,
+    /// `timeout`, `transport`, `credentials`, `aborted` and `no_runtime`.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Refused {
+                code: ErrorCode::InvalidClient,
+                ..
+            } => "invalid_client",
+            Self::Refused { .. } => "refused",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Unexpected { .. } => "unexpected",
+            Self::Malformed { .. } => "malformed",
+            Self::TooLarge { .. } => "too_large",
+            Self::Timeout => "timeout",
+            Self::Transport(_) => "transport",
+            Self::Credentials(_) => "credentials",
+            Self::Aborted => "aborted",
+            Self::NoRuntime => "no_runtime",
         }
     }
 
@@ -158,5 +190,32 @@ impl fmt::Display for ErrorCode {
             Self::Other(word) => word,
             Self::Unknown => "(no known code)",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_input_reaches_the_word_for_a_label() {
+        let status = StatusCode::BAD_REQUEST;
+        let refused = |code| TokenError::Refused { status, code };
+        for (error, word) in [
+            (refused(ErrorCode::InvalidClient), "invalid_client"),
+            (refused(ErrorCode::InvalidScope), "refused"),
+            (
+                refused(ErrorCode::Other("said_by_a_server".into())),
+                "refused",
+            ),
+            (TokenError::Malformed { reason: "x" }, "malformed"),
+            (TokenError::transport("said by a socket"), "transport"),
+            (
+                CredentialError::new("said by a vault").into(),
+                "credentials",
+            ),
+        ] {
+            assert_eq!(error.reason(), word);
+        }
     }
 }

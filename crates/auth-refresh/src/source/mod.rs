@@ -29,16 +29,34 @@ pub trait TokenSource: Send + Sync + 'static {
     /// Why there is none. Whether it is asked for again is up to
     /// [`TokenError::is_temporary`].
     fn fetch(&self) -> Fetching<'_>;
+
+    /// A number that changes when another fetch may end differently: the credentials are others.
+    /// Default: 0, they never change.
+    ///
+    /// A token that was fetched under another version is served as long as it is valid, and renewed
+    /// in the background; the pause after a renewal that failed holds for its version. It is asked
+    /// on every call, so it must be wait-free.
+    fn version(&self) -> u64 {
+        0
+    }
 }
 
 impl<T: TokenSource + ?Sized> TokenSource for Arc<T> {
     fn fetch(&self) -> Fetching<'_> {
         (**self).fetch()
     }
+
+    fn version(&self) -> u64 {
+        (**self).version()
+    }
 }
 
 impl<T: TokenSource + ?Sized> TokenSource for Box<T> {
     fn fetch(&self) -> Fetching<'_> {
         (**self).fetch()
+    }
+
+    fn version(&self) -> u64 {
+        (**self).version()
     }
 }

@@ -14,6 +14,8 @@ pub struct Token {
     secret: SecretString,
     sent_at: Instant,
     lifetime: Option<Duration>,
+    /// That of the credentials it was fetched with, if they were read again on the way.
+    version: Option<u64>,
 }
 
 impl Token {
@@ -43,6 +45,7 @@ impl Token {
             secret,
             sent_at,
             lifetime,
+            version: None,
         })
     }
 
@@ -56,6 +59,15 @@ impl Token {
     #[must_use]
     pub fn lifetime(&self) -> Option<Duration> {
         self.lifetime
+    }
+
+    pub(crate) fn with_version(mut self, version: u64) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    pub(crate) fn version(&self) -> Option<u64> {
+        self.version
     }
 
     /// `Bearer …`, marked sensitive so that nobody prints it and HTTP/2 does not index it.

@@ -142,7 +142,8 @@ impl HomeMadeAuth {
     }
 
     async fn fetch(&self) -> Result<HeaderValue, Error> {
-        let request = Request::try_from(self.protocol.request())?;
+        let request = self.protocol.request().map_err(Error::middleware)?;
+        let request = Request::try_from(request)?;
         let body = self
             .client
             .execute(request)

@@ -7,26 +7,26 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use golive_core::{Clock, SystemClock};
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{ResponseBody, VerifiedBody, read, rejection};
+use super::{ResponseBody, VerifiedBody, VerifierSource, read, rejection};
 use crate::{Reject, Verified, Verifier};
 
 /// Puts a [`VerifyService`] in front of a service. See the module documentation.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct VerifyLayer<C = SystemClock> {
-    verifier: Arc<Verifier>,
+    source: Arc<dyn VerifierSource>,
     clock: C,
 }
 
 /// Verifies each request before the inner service sees it. See the module documentation.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct VerifyService<S, C = SystemClock> {
     inner: S,
-    verifier: Arc<Verifier>,
+    source: Arc<dyn VerifierSource>,
     clock: C,
 }
 
@@ -42,8 +42,14 @@ type Answer<R, E> = dyn Future<Output = Result<Response<ResponseBody<R>>, E>> + 
 impl VerifyLayer {
     /// Verifies with this verifier and the clock of the machine.
     pub fn new(verifier: impl Into<Arc<Verifier>>) -> Self {
+        Self::following(verifier.into())
+    }
+
+    /// Verifies with the verifier that `source` has at the moment, such as a
+    /// [`SharedVerifier`](super::SharedVerifier), and the clock of the machine.
+    pub fn following(source: impl VerifierSource) -> Self {
         Self {
-            verifier: verifier.into(),
+            source: Arc::new(source),
             clock: SystemClock,
         }
     }
@@ -54,7 +60,7 @@ impl<C> VerifyLayer<C> {
     #[must_use]
     pub fn with_clock<D: Clock>(self, clock: D) -> VerifyLayer<D> {
         VerifyLayer {
-            verifier: self.verifier,
+            source: self.source,
             clock,
         }
     }
@@ -66,9 +72,18 @@ impl<S, C: Clone> Layer<S> for VerifyLayer<C> {
     fn layer(&self, inner: S) -> Self::Service {
         VerifyService {
             inner,
-            verifier: Arc::clone(&self.verifier),
+            source: Arc::clone(&self.source),
             clock: self.clock.clone(),
         }
+    }
+}
+
+impl<C: fmt::Debug> fmt::Debug for VerifyLayer<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyLayer")
+            .field("verifier", &self.source.load())
+            .field("clock", &self.clock)
+            .finish()
     }
 }
 
@@ -112,10 +127,10 @@ where
         // The instance that was polled ready is the one that is called: only its clone may stay.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
-        let verifier = Arc::clone(&self.verifier);
+        let source = Arc::clone(&self.source);
         let clock = self.clock.clone();
         let answer = async move {
-            match verify(&verifier, request, &clock).await {
+            match verify(&*source, request, &clock).await {
                 Ok(request) => Ok(inner.call(request).await?.map(ResponseBody::inner)),
                 Err(reject) => Ok(rejection::answer(reject)),
             }
@@ -126,22 +141,45 @@ where
     }
 }
 
+impl<S: fmt::Debug, C: fmt::Debug> fmt::Debug for VerifyService<S, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyService")
+            .field("inner", &self.inner)
+            .field("verifier", &self.source.load())
+            .field("clock", &self.clock)
+            .finish()
+    }
+}
+
 async fn verify<B: Body>(
-    verifier: &Verifier,
+    source: &dyn VerifierSource,
     request: Request<B>,
     clock: &impl Clock,
 ) -> Result<Request<VerifiedBody>, Reject> {
     let (mut parts, body) = request.into_parts();
-    verifier.check_headers(&parts.headers, clock.now().into())?;
-    let limit = verifier.max_body_bytes();
-    read::check_length(&parts.headers, &body, limit)?;
+    let limit = check(&source.load(), &parts.headers, &body, clock)?;
     let body = read::read(body, limit).await?;
-    // Asked again: who holds a recorded delivery could open the request in time, keep back the last
-    // byte, and so replay it long after the window (or the key) has ended.
+    // Asked again, both the time and the keys: who holds a recorded delivery could open the request
+    // in time, keep back the last byte, and so replay it long after the window (or the key) has
+    // ended. The newest verifier judges the whole of it, never one a part and one the rest.
+    let verifier = source.load();
     let candidate = verifier.check_headers(&parts.headers, clock.now().into())?;
     let verified: Verified<'static> = candidate.verify(body.bytes())?.into_owned();
     parts.extensions.insert(verified);
     Ok(Request::from_parts(parts, body))
+}
+
+/// All that can be refused before the body is here; how long it may be otherwise.
+fn check<B: Body>(
+    verifier: &Verifier,
+    headers: &HeaderMap,
+    body: &B,
+    clock: &impl Clock,
+) -> Result<usize, Reject> {
+    verifier.check_headers(headers, clock.now().into())?;
+    let limit = verifier.max_body_bytes();
+    read::check_length(headers, body, limit)?;
+    Ok(limit)
 }
 
 // === impl ResponseFuture ===
