@@ -46,3 +46,18 @@ pub trait Middleware: Send + Sync + 'static {
         below: X,
     ) -> impl Future<Output = Result<X::Response, X::Error>> + Send;
 }
+
+/// One that may be absent: `None` hands everything on as it is.
+impl<M: Middleware> Middleware for Option<M> {
+    async fn handle<Req: Request, X: Exchange<Req>>(
+        &self,
+        call: &mut Call,
+        req: Req,
+        mut below: X,
+    ) -> Result<X::Response, X::Error> {
+        match self {
+            Some(middleware) => middleware.handle(call, req, below).await,
+            None => below.send(call, req).await,
+        }
+    }
+}
