@@ -41,8 +41,8 @@ pub struct Quota {
 /// 2. The reset of an exhausted quota: `X-RateLimit-Remaining: 0`, or a 429 whatever it says of
 ///    what remains, with `X-RateLimit-Reset`.
 ///
-/// A date that has passed means "now", and a number that is out of all reason a century and a half:
-/// it was asked to stay away. A value that cannot be read says nothing.
+/// A date that has passed means "now", and a number or a date that is out of all reason a century
+/// and a half (2³² - 1 seconds): it was asked to stay away. A value that cannot be read says nothing.
 #[must_use]
 pub fn asked_wait(
     status: http::StatusCode,
@@ -101,7 +101,8 @@ fn until(when: SystemTime, headers: &HeaderMap, now: SystemTime) -> Duration {
         .get(header::DATE)
         .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok())
         .unwrap_or(now);
-    when.duration_since(servers_now).unwrap_or_default()
+    when.duration_since(servers_now)
+        .map_or(Duration::ZERO, |wait| wait.min(LONGEST))
 }
 
 fn duration(seconds: f64) -> Duration {
@@ -225,6 +226,14 @@ mod tests {
         }
         assert!(long("x-ratelimit-reset", &"9".repeat(400)).is_some_and(|w| w > LONGEST / 2));
         assert!(at(NOW).checked_add(LONGEST * 2).is_some());
+    }
+
+    #[test]
+    fn a_date_out_of_all_reason_is_no_longer_than_such_a_number() {
+        let in_9999 = || ("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT".to_owned());
+        assert_eq!(wait(503, &[in_9999()]), Some(LONGEST));
+        let of_1970 = ("date", "Thu, 01 Jan 1970 00:00:00 GMT".to_owned());
+        assert_eq!(wait(503, &[in_9999(), of_1970]), Some(LONGEST));
     }
 
     #[test]

@@ -94,6 +94,8 @@ impl Problem {
 
     fn keep(&mut self, entry: Option<FieldError>, param: Option<&str>, budget: &mut usize) {
         let Some(mut entry) = entry else { return };
+        // As for every other text: one that is empty says nothing.
+        let param = param.filter(|param| !param.is_empty());
         let param_bytes = param.or(entry.param.as_deref()).map_or(0, str::len);
         let texts = [&entry.detail, &entry.code].into_iter().flatten();
         let bytes = param_bytes + texts.map(String::len).sum::<usize>();

@@ -43,6 +43,13 @@ fn errors_by_field_are_read_too() {
 }
 
 #[test]
+fn errors_under_an_empty_name_are_of_no_field_or_of_the_one_that_they_name() {
+    let problem = read(&json!({"errors": {"": ["a", {"pointer": "/cpf", "detail": "b"}]}}));
+    let seen: Vec<_> = problem.errors().iter().map(ToString::to_string).collect();
+    assert_eq!(seen, ["a", "/cpf: b"]);
+}
+
+#[test]
 fn what_is_not_a_problem_is_named_and_the_status_can_still_be_shown() {
     let read = |body: &[u8]| Problem::from_json(StatusCode::BAD_GATEWAY, body).unwrap_err();
     assert_eq!(read(b""), NotAProblem::NotJson);
