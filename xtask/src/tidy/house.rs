@@ -54,7 +54,7 @@ const HOUSE: &[Place] = &[
     place("store-sqlite",     Kind::Library,    STORE),
     place("store-postgres",   Kind::Library,    STORE),
     place("store-redis",      Kind::Library,    STORE),
-    place("golive",           Kind::Library,    &["core", "problem"]),
+    place("golive",           Kind::Library,    &["core", "problem", "store-sqlite"]),
     place("sandbox",          Kind::Library,    &["webhook-verify", "problem"]),
     place("check",            Kind::Library,    &["sandbox", "golive"]),
     place("cli",              Kind::Program,    &["check", "sandbox", "golive"]),

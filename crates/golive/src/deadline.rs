@@ -1,0 +1,30 @@
+//! One deadline for the whole call: the retries, the waits, and the renewal of a token too.
+
+use std::time::Duration;
+
+use golive_core::{Call, Exchange, Middleware, Own, Request};
+use tokio::time::{Instant, timeout_at};
+
+use crate::DeadlineExceeded;
+
+/// Ends a call in time. What lies below sees the deadline, and begins nothing that cannot end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline(pub(crate) Duration);
+
+impl Middleware for Deadline {
+    async fn handle<Req: Request, X: Exchange<Req>>(
+        &self,
+        call: &mut Call,
+        req: Req,
+        mut below: X,
+    ) -> Result<X::Response, X::Error> {
+        let own = Instant::now() + self.0;
+        call.limit_to(own.into_std());
+        // Whoever lies further out may have less time.
+        let until = call.deadline().map_or(own, Instant::from_std);
+        match timeout_at(until, below.send(call, req)).await {
+            Ok(result) => result,
+            Err(_) => Err(Own::new(DeadlineExceeded).into()),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What the receiver answers, and what it counts.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the helpers of a test fail it as the test itself does"
+)]
+
+use std::{collections::BTreeMap, convert::Infallible, future::pending, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use golive::telemetry::Webhooks as Recorder;
+use golive::webhook_inbox::{
+    Accepted, Claim, Event, EventKey, Fenced, MemoryStore, Owner, Release, Store, StoreError,
+};
+use golive::webhook_verify::{Key, Signer, Verifier};
+use golive::{ConfigError, Webhooks};
+use golive_testkit::ManualClock;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use opentelemetry::metrics::MeterProvider as _;
+use opentelemetry_sdk::metrics::{
+    InMemoryMetricExporter, PeriodicReader, SdkMeterProvider,
+    data::{AggregatedMetrics, MetricData, ScopeMetrics},
+};
+use tower::ServiceExt as _;
+
+const NOW: u64 = 1_800_000_000;
+
+fn key() -> Key {
+    Key::from_whsec("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap()
+}
+
+fn verifier() -> Arc<Verifier> {
+    Arc::new(Verifier::builder().key(key()).build().unwrap())
+}
+
+fn memory() -> Arc<MemoryStore> {
+    Arc::new(MemoryStore::builder().build().unwrap())
+}
+
+fn delivery(id: &str, body: &str) -> Request<Full<Bytes>> {
+    let signature = Signer::new(key()).sign(id, NOW, body.as_bytes());
+    Request::post("/webhooks")
+        .header("webhook-id", id)
+        .header("webhook-timestamp", NOW.to_string())
+        .header("webhook-signature", signature)
+        .body(Full::new(Bytes::from(body.to_owned())))
+        .unwrap()
+}
+
+async fn answer<St: Store>(
+    webhooks: &Webhooks<St>,
+    request: Request<Full<Bytes>>,
+) -> Response<golive::WebhookBody> {
+    let answer: Result<_, Infallible> = webhooks.clone().oneshot(request).await;
+    answer.unwrap()
+}
+
+#[tokio::test]
+async fn every_outcome_has_its_answer_and_is_counted() {
+    let metrics = InMemoryMetricExporter::default();
+    let meters = SdkMeterProvider::builder()
+        .with_reader(PeriodicReader::builder(metrics.clone()).build())
+        .build();
+    let store = Arc::new(MemoryStore::builder().max_events(2).build().unwrap());
+    let webhooks = Webhooks::builder(store, verifier())
+        .source("dinie")
+        .recorder(Recorder::new(&meters.meter("test"), "dinie"))
+        .clock(ManualClock::at(NOW))
+        .build()
+        .unwrap();
+    let attempt = |n: u32| format!(r#"{{"id":"e1","delivery_id":"d{n}","timestamp":{n}}}"#);
+    let mut forged = delivery("e1", &attempt(1));
+    *forged.body_mut() = Full::new(Bytes::from_static(b"{}"));
+    let mut unsigned = delivery("e1", &attempt(1));
+    unsigned.headers_mut().remove("webhook-signature");
+
+    let mut statuses = Vec::new();
+    for request in [
+        delivery("e1", &attempt(1)),
+        delivery("e1", &attempt(2)), // honestly delivered again
+        delivery("e1", r#"{"id":"e1","amount":2}"#), // another event under its id
+        forged,
+        unsigned,
+        delivery("e3", "{}"), // there is no room
+    ] {
+        statuses.push(answer(&webhooks, request).await.status().as_u16());
+    }
+    assert_eq!(statuses, [200, 200, 200, 401, 400, 503]);
+
+    meters.force_flush().unwrap();
+    let mut counted = BTreeMap::new();
+    for resource in metrics.get_finished_metrics().unwrap() {
+        for metric in resource.scope_metrics().flat_map(ScopeMetrics::metrics) {
+            let AggregatedMetrics::U64(MetricData::Sum(sum)) = metric.data() else {
+                continue;
+            };
+            for point in sum.data_points() {
+                let label = |name: &str| {
+                    let mut all = point.attributes();
+                    let found = all.find(|label| label.key.as_str() == name);
+                    found.map_or(String::new(), |label| label.value.to_string())
+                };
+                let words = [label("golive.outcome"), label("error.type")].join(" ");
+                counted.insert(words.trim().to_owned(), point.value());
+            }
+        }
+    }
+    let expected = [
+        ("accepted", 1),
+        ("duplicate", 1),
+        ("failed store", 1),
+        ("rejected conflict", 1),
+        ("rejected mismatch", 1),
+        ("rejected missing_header", 1),
+    ];
+    let expected = expected.map(|(words, n)| (words.to_owned(), n));
+    assert_eq!(counted, expected.into_iter().collect());
+}
+
+/// A store that is not there, and does not say so.
+struct Hangs;
+
+impl Store for Hangs {
+    async fn accept(&self, _: Event) -> Result<Accepted, StoreError> {
+        pending().await
+    }
+    async fn claim(&self, _: Owner, _: Duration) -> Result<Option<Claim>, StoreError> {
+        pending().await
+    }
+    async fn renew(&self, _: &EventKey, _: Owner, _: Duration) -> Result<Fenced, StoreError> {
+        pending().await
+    }
+    async fn ready(&self) {
+        pending::<()>().await;
+    }
+    async fn complete(&self, _: &EventKey, _: Owner) -> Result<Fenced, StoreError> {
+        pending().await
+    }
+    async fn release(&self, _: &EventKey, _: Owner, _: Release) -> Result<Fenced, StoreError> {
+        pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_is_answered_for_in_time_so_that_the_event_comes_again() {
+    let webhooks = Webhooks::builder(Arc::new(Hangs), verifier())
+        .clock(ManualClock::at(NOW))
+        .build()
+        .unwrap();
+    let started = tokio::time::Instant::now();
+    let response = answer(&webhooks, delivery("e1", "{}")).await;
+    assert_eq!(started.elapsed(), Duration::from_secs(4));
+    assert_eq!(response.status(), 503);
+    assert!(response.headers().contains_key("retry-after"));
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert!(body.starts_with(b"{"), "{body:?}");
+}
+
+#[test]
+fn settings_that_cannot_be_meant_are_refused() {
+    let builder = || Webhooks::builder(memory(), verifier());
+    for time in [Duration::ZERO, Duration::from_millis(5001)] {
+        let refused = builder().answer_within(time).build().unwrap_err();
+        assert!(matches!(refused, ConfigError::AnswerWithin));
+    }
+    for name in [String::new(), "x".repeat(257)] {
+        let refused = builder().source(&name).build().unwrap_err();
+        assert!(matches!(refused, ConfigError::Source));
+    }
+    assert!(builder().build().is_ok());
+}
