@@ -7,9 +7,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use cargo_metadata::{Metadata, Package};
+use cargo_metadata::Package;
 
-use crate::{cargo, test, tidy, tools};
+use crate::{cargo, release, test, tidy, tools};
 
 type Step = (&'static str, fn() -> Result<()>);
 
@@ -24,9 +24,13 @@ const STEPS: &[Step] = &[
     ("clippy-bare", clippy_no_features),
     ("features", features),
     ("docs", docs),
-    ("package", package),
+    ("release-check", release_check),
+    ("rehearsal", rehearsal),
     ("tests", test::run),
 ];
+
+/// A workspace of its own, which nothing with `--workspace` or `--all` reaches.
+const FUZZ: &str = "fuzz/Cargo.toml";
 
 /// What this gate cannot see, and why. Printed at the end of each run.
 const SKIPPED: &[(&str, &str)] = &[
@@ -45,10 +49,8 @@ const SKIPPED: &[(&str, &str)] = &[
         "built and tested on the host alone; no cross-compilation, no emulator",
     ),
     (
-        "building the packaged crates",
-        "packaged, not compiled again from the archive: cargo keeps what it unpacks outside the \
-         checkout and trusts it the next time; tidy sees that no source includes a file that the \
-         archive lacks",
+        "tests in the packaged crates",
+        "the archives are compiled, not tested: publishing drops the test kit, which they use",
     ),
     (
         "docs.rs",
@@ -57,6 +59,11 @@ const SKIPPED: &[(&str, &str)] = &[
     (
         "benchmarks",
         "compiled and linted, not run: a shared machine measures nothing",
+    ),
+    (
+        "fuzzing",
+        "the corpora are replayed by a test; the fuzzers need a C++ compiler and time, and are \
+         not even built: `cargo xtask fuzz --seconds N`",
     ),
 ];
 
@@ -108,11 +115,13 @@ pub(crate) fn advisories() -> Result<()> {
 
 fn lockfile() -> Result<()> {
     // Later steps may then trust that they see what is committed.
-    cargo::run(cargo::cargo().args(["fetch", "--locked"]))
+    cargo::run(cargo::cargo().args(["fetch", "--locked"]))?;
+    cargo::run(cargo::cargo().args(["fetch", "--locked", "--manifest-path", FUZZ]))
 }
 
 fn format() -> Result<()> {
-    cargo::run(cargo::cargo().args(["fmt", "--all", "--check"]))
+    cargo::run(cargo::cargo().args(["fmt", "--all", "--check"]))?;
+    cargo::run(cargo::cargo().args(["fmt", "--check", "--manifest-path", FUZZ]))
 }
 
 fn clippy_all_features() -> Result<()> {
@@ -168,25 +177,14 @@ fn deny() -> Result<()> {
     cargo_deny(&["licenses", "bans", "sources"])
 }
 
-/// Packages everything that is published, each against the others as they stand here.
-fn package() -> Result<()> {
-    let metadata = cargo::metadata()?;
-    let mut command = cargo::cargo();
-    command.args(["package", "--no-verify", "--allow-dirty"]);
-    for package in published(&metadata) {
-        command.args(["--package", package.name.as_str()]);
-    }
-    println!("$ {}", cargo::show(&command));
-    let output = command.output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    println!("{said}");
-    if !output.status.success() {
-        bail!("cargo package failed: {}", output.status);
-    }
-    if said.contains("warning:") {
-        bail!("cargo package warned, and what it warns of, users would see");
-    }
-    Ok(())
+/// Its warnings are for the day of a release, when `--strict` turns them into failures.
+fn release_check() -> Result<()> {
+    release::check::run(false)
+}
+
+/// Packages everything that is published, and builds each from its archive alone.
+fn rehearsal() -> Result<()> {
+    release::rehearse::run(&[])
 }
 
 // === helpers ===
@@ -205,12 +203,6 @@ fn cargo_deny(checks: &[&str]) -> Result<()> {
     let mut command = Command::new(tools::cargo_deny()?);
     command.current_dir(cargo::root());
     cargo::run(command.args(["--locked", "check"]).args(checks))
-}
-
-fn published(metadata: &Metadata) -> impl Iterator<Item = &Package> {
-    // Cargo says `publish = false` as an empty list of registries.
-    let packages = metadata.workspace_packages().into_iter();
-    packages.filter(|package| package.publish.as_ref().is_none_or(|to| !to.is_empty()))
 }
 
 /// What of a package others build: its library, else its programs.
@@ -243,7 +235,7 @@ fn table(report: &[(&str, bool, Duration)]) -> String {
     lines
 }
 
-fn seconds(took: Duration) -> String {
+pub(crate) fn seconds(took: Duration) -> String {
     format!("{:.1} s", took.as_secs_f64())
 }
 
@@ -251,7 +243,7 @@ fn seconds(took: Duration) -> String {
     clippy::disallowed_methods,
     reason = "how long a step took is what we are asked, and no runtime is here to pause"
 )]
-fn timed(step: impl FnOnce() -> Result<()>) -> (Result<()>, Duration) {
+pub(crate) fn timed<T>(step: impl FnOnce() -> T) -> (T, Duration) {
     let started = Instant::now();
     let outcome = step();
     (outcome, started.elapsed())

@@ -8,7 +8,9 @@ mod bench;
 mod cargo;
 mod ci;
 mod debian;
+mod fuzz;
 mod moto;
+mod release;
 mod test;
 mod tidy;
 mod tools;
@@ -43,14 +45,29 @@ enum Chore {
     Test,
     /// The rules of the house: anatomy, dependency direction, sizes, manifests.
     Tidy,
-    /// The benchmarks: all of them, or one.
+    /// A release, planned, checked and rehearsed; nothing here publishes.
+    #[command(subcommand)]
+    Release(release::Chore),
+    /// The fuzzers: all of them, or one. Needs a C++ compiler.
+    #[command(group = clap::ArgGroup::new("work").required(true))]
+    Fuzz {
+        /// One target; all of them when left out.
+        target: Option<String>,
+        /// Search for this long, each.
+        #[arg(long, group = "work", value_name = "N")]
+        seconds: Option<u64>,
+        /// Keep in `fuzz/corpus` what the searches so far have reached anew.
+        #[arg(long, group = "work")]
+        keep: bool,
+    },
+    /// The benchmarks: those of criterion, or one. `floor` are the figures that are promised.
     Bench {
-        /// One bench target; all of them when left out.
+        /// One bench target; all of criterion's when left out.
         name: Option<String>,
-        /// Write what criterion measured to this file.
+        /// Write what was measured to this file.
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
-        /// For criterion, as in `-- --quick`.
+        /// For the bench target, as in `-- --quick`.
         #[arg(last = true)]
         arguments: Vec<String>,
     },
@@ -62,6 +79,13 @@ fn main() -> ExitCode {
         Chore::Advisories => ci::advisories(),
         Chore::Test => test::run(),
         Chore::Tidy => tidy::run(),
+        Chore::Release(chore) => release::run(&chore),
+        Chore::Fuzz {
+            target, seconds, ..
+        } => {
+            let work = seconds.map_or(fuzz::Work::Keep, |seconds| fuzz::Work::Search { seconds });
+            fuzz::run(target.as_deref(), &work)
+        }
         Chore::Bench {
             name,
             json,

@@ -6,8 +6,8 @@
 mod anatomy;
 mod direction;
 mod features;
-mod finding;
-mod house;
+pub(crate) mod finding;
+pub(crate) mod house;
 mod includes;
 mod inheritance;
 mod lockfile;
@@ -18,7 +18,7 @@ mod places;
 mod prologue;
 mod sizes;
 mod tokens;
-mod tree;
+pub(crate) mod tree;
 mod unfinished;
 mod unsafety;
 mod unused;
@@ -49,7 +49,7 @@ const RULES: &[fn(&Tree) -> Vec<Finding>] = &[
 /// Reads the tree, asks every rule, and fails if one of them found more than a warning.
 pub(crate) fn run() -> Result<()> {
     let tree = tree::read()?;
-    let mut found: Vec<Finding> = RULES.iter().flat_map(|rule| rule(&tree)).collect();
+    let mut found = find(&tree);
     found.sort();
     for finding in &found {
         println!("{finding}");
@@ -64,4 +64,9 @@ pub(crate) fn run() -> Result<()> {
     let (crates, sources) = (tree.members.len(), tree.sources.len());
     println!("tidy: {crates} packages, {sources} source files: in order");
     Ok(())
+}
+
+/// What the rules find, in no order.
+pub(crate) fn find(tree: &Tree) -> Vec<Finding> {
+    RULES.iter().flat_map(|rule| rule(tree)).collect()
 }
