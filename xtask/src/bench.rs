@@ -1,33 +1,40 @@
-//! `cargo xtask bench`: runs the benchmarks, and gathers what criterion measured into one file.
+//! `cargo xtask bench`: runs the benchmarks, and gathers what they measured into one file.
+//!
+//! Those of criterion are one matter; [`floor`], which says what was promised of each figure, is
+//! another.
+
+mod floor;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
+use cargo_metadata::Metadata;
 use serde_json::{Value, json};
 
 use crate::{BRAND, cargo};
 
-/// Runs one bench target or all of them; with `json`, writes what this run measured to that file.
+/// Runs one bench target, or all of criterion's; with `json`, writes what this run measured to that
+/// file.
 ///
-/// `arguments` go to criterion as they are.
+/// `arguments` go to the targets as they are.
 pub(crate) fn run(name: Option<&str>, json: Option<&Path>, arguments: &[String]) -> Result<()> {
-    let started = now();
-    let mut command = cargo::cargo();
-    command.args(["bench", "--package", &format!("{BRAND}benches")]);
-    // Bench targets alone: the harness of a library does not understand criterion's arguments.
-    command.args(["--bench", name.unwrap_or("*")]);
-    if !arguments.is_empty() {
-        command.arg("--").args(arguments);
+    if name == Some(floor::TARGET) {
+        return floor::run(json, arguments);
     }
-    cargo::run(&mut command)?;
+    let started = now();
+    let metadata = cargo::metadata()?;
+    let targets = match name {
+        Some(name) => vec![name.to_owned()],
+        None => of_criterion(&metadata),
+    };
+    cargo::run(command(&targets).args(arguments))?;
     let Some(file) = json else { return Ok(()) };
 
-    let criterion = cargo::metadata()?
-        .target_directory
-        .into_std_path_buf()
-        .join("criterion");
+    let criterion = metadata.target_directory.into_std_path_buf();
+    let criterion = criterion.join("criterion");
     let mut measured = Vec::new();
     for folder in measurements(&criterion)? {
         if modified(&folder.join("estimates.json")).is_some_and(|at| at >= started) {
@@ -38,7 +45,34 @@ pub(crate) fn run(name: Option<&str>, json: Option<&Path>, arguments: &[String])
         bail!("this run left no measurement under {}", criterion.display());
     }
     measured.sort_by_key(|one| one["id"].as_str().unwrap_or_default().to_owned());
-    let text = serde_json::to_string_pretty(&json!({ "unit": "ns", "benches": measured }))?;
+    write(file, &json!({ "unit": "ns", "benches": measured }))
+}
+
+/// A `cargo bench` of these targets, up to where their own arguments begin.
+fn command(targets: &[String]) -> Command {
+    let mut command = cargo::cargo();
+    command.args(["bench", "--package", &format!("{BRAND}benches")]);
+    // Bench targets alone: the harness of a library does not understand criterion's arguments.
+    for target in targets {
+        command.args(["--bench", target]);
+    }
+    command.arg("--");
+    command
+}
+
+/// The bench targets that criterion runs.
+fn of_criterion(metadata: &Metadata) -> Vec<String> {
+    let targets = metadata.workspace_packages().into_iter();
+    targets
+        .filter(|package| package.name.as_str() == format!("{BRAND}benches"))
+        .flat_map(|package| &package.targets)
+        .filter(|target| target.is_bench() && target.name != floor::TARGET)
+        .map(|target| target.name.clone())
+        .collect()
+}
+
+fn write(file: &Path, value: &Value) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)?;
     fs::write(file, text + "\n").with_context(|| format!("cannot write {}", file.display()))
 }
 

@@ -9,7 +9,8 @@ use crate::{
     config::Shared,
     context::within,
     failure,
-    names::{DISPOSITION, ERROR_TYPE, METHOD, STATUS, URL_TEMPLATE},
+    labels::{self, Answer},
+    names::{DISPOSITION, ERROR_TYPE},
     route::Route,
     server::Server,
     span,
@@ -93,7 +94,8 @@ struct Watched<'a> {
     shared: &'a Shared,
     level: Level,
     server: Arc<Server>,
-    route: Option<&'a Route>,
+    /// With its number.
+    route: Option<(usize, &'a Route)>,
     method: &'static str,
     context: Option<Context>,
     began: Instant,
@@ -113,8 +115,10 @@ impl<'a> Watched<'a> {
     fn begin<Req: Request>(shared: &'a Shared, req: &Req, level: Level, resends: u32) -> Self {
         let server = shared.servers.find(req.origin());
         let path = req.path();
-        let route = shared.routes.iter().find(|route| route.matches(path));
-        let method = crate::labels::method(req.method());
+        let mut routes = shared.routes.iter().enumerate();
+        let numbered = routes.find(|(_, route)| route.matches(path));
+        let route = numbered.map(|(_, route)| route);
+        let method = labels::method(req.method());
         let context = shared.begin.as_ref().map(|begin| {
             let span = match level {
                 Level::Attempt => {
@@ -132,7 +136,7 @@ impl<'a> Watched<'a> {
             shared,
             level,
             server,
-            route,
+            route: numbered,
             method,
             context,
             began: Instant::now(),
@@ -198,22 +202,39 @@ impl<'a> Watched<'a> {
                 Level::Attempt => &instruments.request_duration,
                 Level::Call => &instruments.call_duration,
             };
-            let mut labels = Vec::with_capacity(7);
-            labels.push(KeyValue::new(METHOD, self.method));
-            labels.extend_from_slice(self.server.labels());
-            let template = self.route.map(Route::template);
-            labels.extend(template.map(|t| KeyValue::new(URL_TEMPLATE, Arc::clone(t))));
-            labels.extend(
-                end.status
-                    .map(|s| KeyValue::new(STATUS, i64::from(s.as_u16()))),
-            );
-            labels.extend(end.error.clone());
-            labels.extend(end.disposition.map(|d| KeyValue::new(DISPOSITION, word(d))));
-            histogram.record(self.began.elapsed().as_secs_f64(), &labels);
+            let took = self.began.elapsed().as_secs_f64();
+            match self.kept(&end) {
+                Some(labels) => histogram.record(took, labels),
+                None => {
+                    let mut labels = self.labels(end.status);
+                    labels.extend(end.error.clone());
+                    labels.extend(end.disposition.map(|d| KeyValue::new(DISPOSITION, word(d))));
+                    histogram.record(took, &labels);
+                }
+            }
         }
         if let Some(context) = &self.context {
             span::end(context, end.error);
         }
+    }
+
+    /// The labels that are kept ready made: those of most points.
+    fn kept(&self, end: &End) -> Option<&[KeyValue]> {
+        if end.error.is_some() || end.disposition.is_some() {
+            return None;
+        }
+        let answer = Answer {
+            status: end.status?,
+            route: self.route.map(|(number, _)| number),
+            method: self.method,
+        };
+        let make = || self.labels(Some(answer.status));
+        self.server.kept().find(answer, make)
+    }
+
+    fn labels(&self, status: Option<StatusCode>) -> Vec<KeyValue> {
+        let route = self.route.map(|(_, route)| route);
+        labels::request(self.method, self.server.labels(), route, status)
     }
 }
 

@@ -7,12 +7,18 @@ use std::{
 };
 
 use golive_core::{Clock, Origin, quota::Quota};
+use http::{HeaderMap, HeaderName};
 use opentelemetry::KeyValue;
 
 use crate::{
+    labels::Kept,
     names::{OTHER, SERVER_ADDRESS, SERVER_PORT},
     observe::Report,
 };
+
+/// As names and not as text, which would be parsed for each look.
+const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 
 /// The servers that have labels of their own, and what they said of their quotas.
 ///
@@ -32,6 +38,7 @@ pub(crate) struct Server {
     host: Box<str>,
     port: Option<u16>,
     labels: Vec<KeyValue>,
+    kept: Kept,
     /// As the beginning of a URL; empty if it stands for others.
     origin: Box<str>,
     /// A number of our own, observed when it is asked for: two records in the SDK for each attempt
@@ -93,15 +100,13 @@ impl Servers {
     }
 
     /// Notes what the headers of a response say of the server's quota.
-    pub(crate) fn note_quota(&self, server: &Arc<Server>, headers: &http::HeaderMap) {
+    pub(crate) fn note_quota(&self, server: &Arc<Server>, headers: &HeaderMap) {
         // Nobody could tell whose quota that is.
         if Arc::ptr_eq(server, &self.other) {
             return;
         }
         // Most responses say nothing, and need no clock.
-        if !headers.contains_key("x-ratelimit-limit")
-            && !headers.contains_key("x-ratelimit-remaining")
-        {
+        if !headers.contains_key(&LIMIT) && !headers.contains_key(&REMAINING) {
             return;
         }
         let now = self.clock.now();
@@ -177,6 +182,7 @@ impl Server {
                 KeyValue::new(SERVER_ADDRESS, address),
                 KeyValue::new(SERVER_PORT, i64::from(origin.port())),
             ],
+            kept: Kept::new(),
             origin: origin.to_string().into(),
             host: host.into(),
             active: AtomicI64::new(0),
@@ -191,6 +197,7 @@ impl Server {
             host: OTHER.into(),
             port: None,
             labels: vec![KeyValue::new(SERVER_ADDRESS, OTHER)],
+            kept: Kept::new(),
             origin: "".into(),
             active: AtomicI64::new(0),
             quota: Mutex::default(),
@@ -220,6 +227,11 @@ impl Server {
         &self.labels
     }
 
+    /// The labels of its points that are no errors.
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
     fn is(&self, origin: &Origin<'_>) -> bool {
         self.port == Some(origin.port())
             && self.host.eq_ignore_ascii_case(origin.host())
@@ -242,7 +254,7 @@ pub(crate) fn unix(time: SystemTime) -> f64 {
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use http::{HeaderMap, HeaderValue, Uri};
+    use http::{HeaderValue, Uri};
 
     use super::*;
 

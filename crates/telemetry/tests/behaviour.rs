@@ -130,6 +130,38 @@ async fn an_attempt_is_a_point_with_bounded_labels_and_a_client_span() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn points_are_told_apart_whether_their_labels_were_at_hand_or_not() {
+    let recorder = Recorder::new();
+    let mut telemetry = Telemetry::builder().meter(&recorder.meter());
+    for route in 10..60 {
+        telemetry = telemetry.route(format!("/{route}"));
+    }
+    let telemetry = telemetry.build().unwrap();
+    let created = |request: &Request<Body>| match request.method().as_str() {
+        "POST" => Ok::<_, Infallible>(answer(201)),
+        _ => Ok(answer(200)),
+    };
+    let client = telemetry.attempt().layer(transport(created));
+    let mut expected = Vec::new();
+    for (method, status) in [("GET", 200), ("POST", 201)] {
+        for route in 10..60 {
+            for _ in 0..2 {
+                let uri = format!("https://api.example/{route}");
+                client.clone().oneshot(request(method, &uri)).await.unwrap();
+            }
+            let labels = format!(
+                "http.request.method={method} http.response.status_code={status} {SERVER} \
+                 url.template=/{route}"
+            );
+            expected.push((labels, 2.0));
+        }
+    }
+    expected.sort_by(|a, b| a.0.cmp(&b.0));
+    let points = recorder.points(names::REQUEST_DURATION.name);
+    assert_eq!(points, expected);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_is_the_parent_of_its_attempts_and_counts_its_retries() {
     let recorder = Recorder::new();
     let telemetry = Telemetry::builder()
