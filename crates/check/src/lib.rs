@@ -10,6 +10,7 @@ pub mod drive;
 pub mod exit;
 pub mod report;
 pub mod select;
+mod signals;
 pub mod stats;
 pub mod subject;
 pub mod trace;

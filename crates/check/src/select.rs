@@ -81,7 +81,8 @@ mod tests {
     fn cases_are_chosen_by_id_box_prefix_and_group() {
         assert_eq!(ids(&["idem-02"]).unwrap(), ["IDEM-02"]);
         assert_eq!(ids(&["R4"]).unwrap(), ["VAL-01"]);
-        assert_eq!(ids(&["wh-dup"]).unwrap(), ["WH-DUP-01", "WH-DUP-02"]);
+        let duplicates = ["WH-DUP-01", "WH-DUP-02", "WH-DUP-03"];
+        assert_eq!(ids(&["wh-dup"]).unwrap(), duplicates);
         assert_eq!(ids(&["WH"]).unwrap(), ids(&["webhooks"]).unwrap());
         assert_eq!(ids(&["W4", "IDEM-01"]).unwrap(), ["IDEM-01", "WH-TS-01"]);
     }
@@ -98,7 +99,7 @@ mod tests {
             ids(&["IDEM-0"]),
             Err(SelectError::Unknown("IDEM-0".to_owned()))
         );
-        assert_eq!(ids(&["m1"]), Err(SelectError::ToCome("M1".to_owned())));
+        assert_eq!(ids(&["m2"]), Err(SelectError::ToCome("M2".to_owned())));
         assert_eq!(
             ids(&["IDEM-04"]),
             Err(SelectError::ToCome("IDEM-04".to_owned()))

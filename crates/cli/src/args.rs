@@ -47,9 +47,12 @@ pub(crate) struct Check {
     #[arg(long, value_name = "URL")]
     pub(crate) webhook: Option<String>,
     /// How your integration is driven: the URL of its hooks, or a command that takes a hook.
+    /// Hooks: create, create-many, read, list, effects, logs, rotate-credential, kill, restart,
+    /// metrics, stuck; each is optional.
     #[arg(long, value_name = "CMD|URL")]
     pub(crate) drive: Option<String>,
-    /// The port of the provider, so that your integration's base URL stays the same.
+    /// The port of the provider, so that your integration's base URL stays the same; alerts are
+    /// taken on the next one.
     #[arg(long, default_value_t = 0)]
     pub(crate) port: u16,
     /// How long to wait for your integration to come up, in seconds.

@@ -58,16 +58,9 @@ fn explain_case(case: &Case, out: &mut dyn Write) -> std::io::Result<()> {
             writeln!(out, "  {DIM}{name:<10}{DIM:#} {text}")?;
         }
     }
-    let needs: Vec<&str> = case
-        .needs()
-        .iter()
-        .map(|need| match need {
-            Need::Webhook => "--webhook",
-            _ => "--drive, with the hook `create`",
-        })
-        .collect();
+    let needs = needs(case);
     if !needs.is_empty() {
-        writeln!(out, "  {DIM}needs     {DIM:#} {}", needs.join("; "))?;
+        writeln!(out, "  {DIM}needs     {DIM:#} {needs}")?;
     }
     let flaws: Vec<&str> = FLAWS
         .iter()
@@ -83,6 +76,25 @@ fn explain_case(case: &Case, out: &mut dyn Write) -> std::io::Result<()> {
         )?;
     }
     Ok(())
+}
+
+fn needs(case: &Case) -> String {
+    let (mut needs, mut hooks) = (Vec::new(), Vec::new());
+    for need in case.needs() {
+        match need {
+            Need::Driver => needs.push("--drive, with the hook `create`".to_owned()),
+            Need::Webhook => needs.push("--webhook".to_owned()),
+            Need::Hook(hook) => hooks.push(format!("`{}`", hook.name())),
+            _ => {}
+        }
+    }
+    let noun = match hooks.len() {
+        0 => return needs.join("; "),
+        1 => "hook",
+        _ => "hooks",
+    };
+    needs.push(format!("{noun} {}", hooks.join(", ")));
+    needs.join("; ")
 }
 
 fn explain_box(b: &CheckBox, out: &mut dyn Write) -> std::io::Result<()> {

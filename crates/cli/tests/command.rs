@@ -38,7 +38,7 @@ fn list_shows_every_box_and_case_and_the_subjects() {
     for piece in [
         "C1  Production credentials",
         "WH-DUP-02",
-        "23 of 62 cases can be run",
+        "30 of 62 cases can be run",
     ] {
         assert!(shown.contains(piece), "{piece}: {shown}");
     }
@@ -59,8 +59,13 @@ fn explain_tells_a_case_and_a_box_and_refuses_what_is_neither() {
     ] {
         assert!(case.contains(piece), "{piece}: {case}");
     }
-    let to_come = stdout(&golive(&["explain", "MON-04"]));
+    let to_come = stdout(&golive(&["explain", "MON-05"]));
     assert!(to_come.contains("still to come"), "{to_come}");
+    let hooks = stdout(&golive(&["explain", "WH-ACK-04"]));
+    assert!(
+        hooks.contains("--webhook; hooks `restart`, `kill`"),
+        "{hooks}"
+    );
     let of_box = stdout(&golive(&["explain", "R1"]));
     assert!(of_box.contains("IDEM-01 MUST") && of_box.contains("IDEM-09 SHOULD"));
     assert_eq!(code(&golive(&["explain", "R9"])), 2);
@@ -135,7 +140,7 @@ fn a_wrong_command_line_exits_2() {
     for args in [
         &["check", "R9"][..],
         &["check", "--bogus"],
-        &["check", "M1"],
+        &["check", "M2"],
         &["check", "--subject", "flawed:nothing"],
         &["check", "--webhook", "not a url"],
         &[

@@ -42,6 +42,10 @@ pub(crate) fn router(stage: Stage) -> Router {
         .route("/state/loans/{id}", post(move_loan))
         .route("/state/credentials", post(issue_credential))
         .route("/state/credentials/{id}", delete(revoke_credential))
+        .route(
+            "/state/credentials/{id}/reinstate",
+            post(reinstate_credential),
+        )
         .route("/webhooks/deliver", post(deliver))
         .route("/webhooks/enqueue", post(enqueue))
         .route("/webhooks/subscribe", post(subscribe))
@@ -122,10 +126,17 @@ async fn expire_tokens(Shared(stage): Shared<Stage>) -> StatusCode {
 struct Seed {
     external_id: String,
     status: CustomerStatus,
+    #[serde(default)]
+    age_seconds: u64,
 }
 
 async fn seed_customer(Shared(stage): Shared<Stage>, Json(seed): Json<Seed>) -> Response {
-    match stage.state.seed_customer(&seed.external_id, seed.status) {
+    let age = Duration::from_secs(seed.age_seconds);
+    let seeded = match seed.age_seconds {
+        0 => stage.state.seed_customer(&seed.external_id, seed.status),
+        _ => (stage.state).seed_aged_customer(&seed.external_id, seed.status, age),
+    };
+    match seeded {
         Some(customer) => (StatusCode::CREATED, Json(customer)).into_response(),
         None => problem(
             StatusCode::CONFLICT,
@@ -175,6 +186,10 @@ async fn issue_credential(Shared(stage): Shared<Stage>, Json(named): Json<Named>
 
 async fn revoke_credential(Shared(stage): Shared<Stage>, Path(id): Path<String>) -> Response {
     found(stage.state.revoke_credential(&id))
+}
+
+async fn reinstate_credential(Shared(stage): Shared<Stage>, Path(id): Path<String>) -> Response {
+    found(stage.state.reinstate_credential(&id))
 }
 
 /// A [`Delivery`] as JSON. Either `event`, as an earlier answer gave it, or `type` and `data`.

@@ -5,6 +5,7 @@
 mod admin;
 mod auth;
 mod builder;
+mod canary;
 mod clock;
 mod cpf;
 mod dialect;
@@ -29,6 +30,7 @@ mod webhooks;
 mod world;
 
 pub use self::builder::{Builder, StartError};
+pub use self::canary::Canary;
 pub use self::cpf::{cpf, customer_fixture};
 pub use self::dialect::{Dialect, DialectsSeen};
 pub use self::fault::{Fault, FaultError, FaultId, Faults};

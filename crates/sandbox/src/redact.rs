@@ -29,7 +29,7 @@ pub(crate) struct Redactor {
 }
 
 /// Layers of percent encoding that are looked through.
-const MAX_DECODED: usize = 3;
+pub(crate) const MAX_DECODED: usize = 3;
 
 const PREFIXES: [(&str, Secret); 4] = [
     ("dinie_cs_", Secret::Client),
@@ -105,6 +105,19 @@ impl Redactor {
         self.as_it_stands(text)
     }
 
+    /// The kinds of known secrets that stand in a text, in any form. Unlike [`text`](Self::text) it
+    /// goes by the secrets themselves: what only looks like one convicts nobody.
+    pub(crate) fn known_in(&self, text: &str) -> Vec<Secret> {
+        let known = sync::read(&self.known);
+        let mut kinds = Vec::new();
+        for (secret, kind) in &*known {
+            if !kinds.contains(kind) && text.contains(secret.as_str()) {
+                kinds.push(*kind);
+            }
+        }
+        kinds
+    }
+
     /// One header as it goes into the record. Every `Authorization` is a secret, known or not.
     pub(crate) fn header(&self, name: &HeaderName, value: &[u8]) -> String {
         let value = String::from_utf8_lossy(value);
@@ -166,7 +179,7 @@ fn without_prefixed(text: &str, prefix: &str, mark: &str) -> String {
     out
 }
 
-fn percent_decode(text: &str) -> String {
+pub(crate) fn percent_decode(text: &str) -> String {
     let digit = |byte: Option<&u8>| byte.and_then(|b| char::from(*b).to_digit(16));
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());

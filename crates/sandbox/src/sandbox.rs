@@ -5,6 +5,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use crate::builder::Builder;
+use crate::canary::{self, Canary};
 use crate::fault::Faults;
 use crate::record::Recorder;
 use crate::shared::Shared;
@@ -81,6 +82,14 @@ impl Sandbox {
     #[must_use]
     pub fn redacted(&self, text: &str) -> String {
         self.shared.redactor.text(text).into_owned()
+    }
+
+    /// Which secrets of this sandbox stand in a text, each kind once: a client or webhook secret that
+    /// it gave out or a token that it issued, as it is, without its prefix, inside a Basic header,
+    /// or encoded. What only looks like a secret, or is masked, is none.
+    #[must_use]
+    pub fn secrets_in(&self, text: &str) -> Vec<Canary> {
+        canary::find(&self.shared, text)
     }
 
     /// Stops, and waits until every task has ended and every socket is closed. Dropping stops too,

@@ -1,6 +1,7 @@
 //! What a judge may ask, and what a stage may set up.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::Value;
@@ -80,6 +81,23 @@ impl State {
         Some(customer.write(self.shared.own_shape()))
     }
 
+    /// As [`seed_customer`](Self::seed_customer), but created and last changed so long ago: a
+    /// customer who has been in this state for `age`.
+    pub fn seed_aged_customer(
+        &self,
+        external_id: &str,
+        status: CustomerStatus,
+        age: Duration,
+    ) -> Option<Value> {
+        let seeded = self.seed_customer(external_id, status)?;
+        let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+        let at = self.shared.clock.now().unix_secs().saturating_sub(age);
+        let id = seeded.get("id")?.as_str()?;
+        let mut world = self.shared.world();
+        let customer = world.customers.backdate(id, at)?;
+        Some(customer.write(self.shared.own_shape()))
+    }
+
     /// Moves a customer, and sends the event. Who becomes active gets a credit offer, with its own
     /// event. False if there is no such customer.
     pub fn set_customer_status(&self, id: &str, status: CustomerStatus) -> bool {
@@ -147,5 +165,40 @@ impl State {
     pub fn revoke_credential(&self, client_id: &str) -> bool {
         let now = self.shared.clock.now().unix_secs();
         self.shared.world().credentials.revoke(client_id, now)
+    }
+
+    /// Takes a revocation back. No provider does that; a stage does, to leave an integration as it
+    /// was found. False if there is no such one.
+    pub fn reinstate_credential(&self, client_id: &str) -> bool {
+        let now = self.shared.clock.now().unix_secs();
+        self.shared.world().credentials.reinstate(client_id, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_customer_can_have_been_in_a_state_for_days() {
+        let sandbox = crate::Sandbox::builder()
+            .dialect(crate::Dialect::Sdk)
+            .start()
+            .await
+            .unwrap();
+        let days = |n: u64| Duration::from_secs(n * 86_400);
+        let state = sandbox.state();
+        let old = state
+            .seed_aged_customer("old", CustomerStatus::UnderReview, days(10))
+            .unwrap();
+        let new = state
+            .seed_customer("new", CustomerStatus::UnderReview)
+            .unwrap();
+        let at = |customer: &Value, member: &str| customer[member].as_i64().unwrap();
+        for member in ["created_at", "updated_at"] {
+            let apart = at(&new, member) - at(&old, member);
+            assert!((864_000..864_010).contains(&apart), "{apart}");
+        }
+        assert_eq!(old["status"], "under_review");
     }
 }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use golive_sandbox::Credential;
+use secrecy::ExposeSecret as _;
+
 use super::process::Line;
 use crate::trace::{MAX_OUTPUT, Outcome};
 
@@ -22,8 +25,28 @@ pub enum Hook {
     List,
     /// Print how often the event of the mark took effect.
     Effects,
-    /// Restart.
+    /// End at once, without finishing anything, as by SIGKILL.
+    Kill,
+    /// Start again, with the same environment, data and webhook URL.
     Restart,
+    /// Use the credential that is handed over from now on, without a restart.
+    RotateCredential,
+    /// Print the log since the start, or the paths of its files.
+    Logs,
+    /// Print a page of Prometheus metrics, or its URL.
+    Metrics,
+    /// Look for stuck customers, and print whom it found.
+    Stuck,
+}
+
+/// What a hook is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask<'a> {
+    pub(super) hook: Hook,
+    pub(super) mark: &'a str,
+    pub(super) n: Option<u32>,
+    /// For [`Hook::RotateCredential`].
+    pub(super) credential: Option<&'a Credential>,
 }
 
 /// How the hooks of a subject are called.
@@ -61,7 +84,12 @@ impl Hook {
             Self::Read => "read",
             Self::List => "list",
             Self::Effects => "effects",
+            Self::Kill => "kill",
             Self::Restart => "restart",
+            Self::RotateCredential => "rotate-credential",
+            Self::Logs => "logs",
+            Self::Metrics => "metrics",
+            Self::Stuck => "stuck",
         }
     }
 }
@@ -128,21 +156,37 @@ impl Driver {
 
     /// Calls a hook. Never fails: what went wrong is an outcome, too.
     pub async fn call(&self, hook: Hook, mark: &str, n: Option<u32>) -> Outcome {
+        self.ask(Ask::new(hook, mark, n)).await
+    }
+
+    pub(super) async fn ask(&self, ask: Ask<'_>) -> Outcome {
         match &self.way {
-            Way::Http { base, client } => over_http(client, base, hook, mark, n).await,
-            Way::Command(line) => line.call(hook, mark, n).await,
+            Way::Http { base, client } => over_http(client, base, ask).await,
+            Way::Command(line) => line.call(ask).await,
         }
     }
 }
 
-async fn over_http(
-    client: &reqwest::Client,
-    base: &str,
-    hook: Hook,
-    mark: &str,
-    n: Option<u32>,
-) -> Outcome {
-    let body = serde_json::json!({ "mark": mark, "n": n });
+// === impl Ask ===
+
+impl<'a> Ask<'a> {
+    pub(super) fn new(hook: Hook, mark: &'a str, n: Option<u32>) -> Self {
+        Self {
+            hook,
+            mark,
+            n,
+            credential: None,
+        }
+    }
+}
+
+async fn over_http(client: &reqwest::Client, base: &str, ask: Ask<'_>) -> Outcome {
+    let hook = ask.hook;
+    let mut body = serde_json::json!({ "mark": ask.mark, "n": ask.n });
+    if let Some(credential) = ask.credential {
+        body["client_id"] = credential.client_id.as_str().into();
+        body["client_secret"] = credential.client_secret.expose_secret().into();
+    }
     let request = client
         .post(format!("{base}/{}", hook.name()))
         .header("content-type", "application/json")
@@ -283,6 +327,39 @@ mod tests {
         let outcome = driver.call(Hook::Create, "m", None).await;
         let reason = "hook create was answered 302, not 200".to_owned();
         assert_eq!(outcome, Outcome::Broken(reason));
+    }
+
+    #[tokio::test]
+    async fn a_new_credential_is_handed_over_in_the_body() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/golive/", listener.local_addr().unwrap());
+        let asked = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = String::new();
+            while !request.ends_with('}') {
+                let mut buffer = [0; 4096];
+                let n = stream.read(&mut buffer).await.unwrap();
+                request.push_str(std::str::from_utf8(&buffer[..n]).unwrap());
+            }
+            let answer = "HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"ok\":true}";
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            request
+        });
+        let driver = Driver::parse(&url, Vec::new(), LIMIT).unwrap();
+        let credential = Credential {
+            client_id: "id-2".to_owned(),
+            client_secret: "secret-2".into(),
+        };
+        let mut ask = Ask::new(Hook::RotateCredential, "m", None);
+        ask.credential = Some(&credential);
+        assert_eq!(driver.ask(ask).await.ok(), Some(true));
+        let request = asked.await.unwrap();
+        assert!(request.starts_with("POST /golive/rotate-credential "));
+        let body = request.split("\r\n\r\n").nth(1).unwrap();
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        let credential = (&body["client_id"], &body["client_secret"]);
+        assert_eq!(credential, (&"id-2".into(), &"secret-2".into()));
+        assert!(!format!("{:?}", Ask { ..ask }).contains("secret-2"));
     }
 
     #[test]

@@ -6,11 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join;
+use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::hooks::Hook;
+use super::hooks::{Ask, Hook};
 use crate::trace::{MAX_OUTPUT, Outcome};
 
 /// How long output is waited for once the hook ended: what it left running may
@@ -31,12 +32,20 @@ pub(super) struct Line {
 struct Group(Option<u32>);
 
 impl Line {
-    pub(super) async fn call(&self, hook: Hook, mark: &str, n: Option<u32>) -> Outcome {
-        let mut command = shell(&self.line, hook);
+    pub(super) async fn call(&self, ask: Ask<'_>) -> Outcome {
+        let mut command = shell(&self.line, ask.hook);
+        if let Some(credential) = ask.credential {
+            command
+                .env("GOLIVE_NEW_CLIENT_ID", &credential.client_id)
+                .env(
+                    "GOLIVE_NEW_CLIENT_SECRET",
+                    credential.client_secret.expose_secret(),
+                );
+        }
         command
             .envs(self.environment.iter().map(|(k, v)| (k, v)))
-            .env("GOLIVE_MARK", mark)
-            .env("GOLIVE_N", n.unwrap_or(1).to_string())
+            .env("GOLIVE_MARK", ask.mark)
+            .env("GOLIVE_N", ask.n.unwrap_or(1).to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -164,7 +173,24 @@ mod tests {
             environment: vec![("GOLIVE_BASE_URL".to_owned(), "http://x/v3".to_owned())],
             limit,
         };
-        line.call(Hook::CreateMany, "m-1", Some(3)).await
+        line.call(Ask::new(Hook::CreateMany, "m-1", Some(3))).await
+    }
+
+    #[tokio::test]
+    async fn a_new_credential_is_handed_over_in_the_environment() {
+        let line = Line {
+            line: "sh -c 'echo $1 $GOLIVE_NEW_CLIENT_ID $GOLIVE_NEW_CLIENT_SECRET' x".to_owned(),
+            environment: Vec::new(),
+            limit: LIMIT,
+        };
+        let credential = golive_sandbox::Credential {
+            client_id: "id-2".to_owned(),
+            client_secret: "secret-2".into(),
+        };
+        let mut ask = Ask::new(Hook::RotateCredential, "m", None);
+        ask.credential = Some(&credential);
+        let output = "rotate-credential id-2 secret-2\n".to_owned();
+        assert_eq!(line.call(ask).await, Outcome::Done { ok: true, output });
     }
 
     #[tokio::test]

@@ -8,6 +8,9 @@ use golive_sandbox::{Dialect, RateLimit, Sandbox, StartError};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 
+use super::heard::Heard;
+use super::sink::{Raw, Sink};
+
 /// So many requests a window: far more than a run makes, since limits are
 /// planned as faults, one by one.
 const LIMIT: u64 = 100_000;
@@ -20,7 +23,8 @@ const WINDOW: Duration = Duration::from_secs(10);
 pub struct Settings {
     /// Everything random follows from it, credentials included.
     pub seed: u64,
-    /// The port on loopback; 0 for any free one.
+    /// The port on loopback; 0 for any free one. The alert sink takes the next
+    /// port, or any free one if that is taken.
     pub port: u16,
     /// What the provider speaks.
     pub dialect: Dialect,
@@ -33,6 +37,8 @@ pub struct Provider {
     settings: Settings,
     /// The zero of the record, give or take the milliseconds of a start.
     started: Instant,
+    sink: Sink,
+    heard: Heard,
 }
 
 impl Default for Settings {
@@ -67,10 +73,20 @@ impl Provider {
         // The record's zero lies between the two readings, which are a few
         // milliseconds apart; judges of wall time allow for more.
         let started = before + before.elapsed() / 2;
+        let next = match settings.port {
+            0 => 0,
+            port => port.saturating_add(1),
+        };
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, next));
+        let sink = Sink::start(next, started)
+            .await
+            .map_err(|source| StartError::Bind { addr, source })?;
         Ok(Self {
             sandbox,
             settings,
             started,
+            sink,
+            heard: Heard::default(),
         })
     }
 
@@ -99,10 +115,26 @@ impl Provider {
                 "GOLIVE_WEBHOOK_SECRET",
                 plain(&self.sandbox.webhooks().secret()),
             ),
+            ("GOLIVE_ALERTS_URL", self.sink.url().to_owned()),
         ]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
+    }
+
+    /// The alerts that arrived, secrets included.
+    pub(super) fn alerts(&self) -> Vec<Raw> {
+        self.sink.all()
+    }
+
+    /// What hooks printed.
+    pub(super) fn heard(&self) -> &Heard {
+        &self.heard
+    }
+
+    /// Now, since the zero of the record.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// Wall time of the zero of the record, by the wall clock as it goes now.

@@ -23,6 +23,7 @@ pub(super) fn entry(from: &Recorded) -> Entry {
         answer: reply(&from.answer),
         fault: from.fault.clone(),
         token: from.token,
+        client_id: from.client_id.clone(),
     }
 }
 

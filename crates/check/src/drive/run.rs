@@ -77,8 +77,11 @@ pub async fn run(
     progress(Progress::Controls);
     let controls = Controls::run(provider, plan).await;
     let mut results = Vec::with_capacity(plan.cases.len());
-    for (index, case) in plan.cases.iter().enumerate() {
-        progress(Progress::Begun(index + 1, plan.cases.len(), case));
+    // The report has the order of the catalogue, whoever's turn it was first.
+    let mut in_turn: Vec<_> = plan.cases.iter().enumerate().collect();
+    in_turn.sort_by_key(|(place, case)| (case.turn, *place));
+    for (n, (place, case)) in (1..).zip(in_turn) {
+        progress(Progress::Begun(n, plan.cases.len(), case));
         let began = Instant::now();
         let judgement = match controls.stand_in_the_way_of(case, plan) {
             Some(judgement) => judgement,
@@ -86,8 +89,9 @@ pub async fn run(
         };
         let result = CaseResult::new(case, judgement, began.elapsed());
         progress(Progress::Ended(&result));
-        results.push(result);
+        results.push((place, result));
     }
+    results.sort_by_key(|(place, _)| *place);
     let settings = provider.settings();
     Report::of(Facts {
         dialect: format!("{:?}", settings.dialect).to_ascii_lowercase(),
@@ -95,7 +99,7 @@ pub async fn run(
         started,
         took: clock.elapsed(),
         subject: plan.subject.clone(),
-        cases: results,
+        cases: results.into_iter().map(|(_, result)| result).collect(),
     })
 }
 
@@ -158,6 +162,8 @@ impl Controls {
             // The control itself is shown with its own judgement.
             Need::Webhook if case.id == WEBHOOK_CONTROL && plan.webhook.is_some() => None,
             Need::Webhook => self.webhook.clone().err(),
+            // Asked for when it is needed; alerts may do instead.
+            Need::Hook(_) => None,
         })
     }
 }

@@ -46,6 +46,40 @@ impl Trace {
         self
     }
 
+    pub(crate) fn asked(
+        mut self,
+        hook: &'static str,
+        label: &'static str,
+        outcome: Outcome,
+    ) -> Self {
+        self.calls.push(HookCall {
+            hook,
+            label,
+            outcome,
+            took: Duration::ZERO,
+        });
+        self
+    }
+
+    pub(crate) fn at_moment(mut self, name: &'static str, at_ms: u64) -> Self {
+        self.moments.insert(name, Duration::from_millis(at_ms));
+        self
+    }
+
+    pub(crate) fn with_page(mut self, label: &'static str, text: &str) -> Self {
+        self.pages.insert(label, Page::parse(text));
+        self
+    }
+
+    pub(crate) fn with_alert(mut self, at_ms: u64, text: &str) -> Self {
+        self.alerts.push(Alert {
+            at: Duration::from_millis(at_ms),
+            firing: true,
+            text: text.to_owned(),
+        });
+        self
+    }
+
     pub(crate) fn with_customer(mut self, label: &'static str) -> Self {
         self.customers.insert(label, format!("cust_{label}"));
         self
@@ -74,6 +108,14 @@ impl Entry {
             body: "grant_type=client_credentials".to_owned(),
             headers: Vec::new(),
             ..Self::create("-", at_ms, 200, "")
+        }
+    }
+
+    pub(crate) fn token_request_by(client_id: &str, at_ms: u64, status: u16) -> Self {
+        Self {
+            client_id: Some(client_id.to_owned()),
+            answer: answered(status),
+            ..Self::token_request(at_ms)
         }
     }
 

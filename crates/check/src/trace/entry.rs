@@ -36,6 +36,8 @@ pub struct Entry {
     pub fault: Option<String>,
     /// Which access token was sent, counted from 1; never the token.
     pub token: Option<u64>,
+    /// The client that asked for a token, or that the token was issued to.
+    pub client_id: Option<String>,
 }
 
 /// Who sent an [`Entry`].
@@ -136,7 +138,9 @@ impl Entry {
         }
     }
 
-    pub(super) fn is_token_request(&self) -> bool {
+    /// Whether it asks for an access token.
+    #[must_use]
+    pub fn is_token_request(&self) -> bool {
         self.method == "POST" && self.path.trim_end_matches('/').ends_with("/auth/token")
     }
 

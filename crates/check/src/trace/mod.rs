@@ -5,11 +5,14 @@
 #[cfg(test)]
 pub(crate) mod by_hand;
 mod entry;
+mod seen;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use self::entry::{Entry, Kind, Reply};
+pub use self::seen::{Alert, Leak, Page, Place, Searched, Watched};
+use crate::drive::Hook;
 
 /// Of each output of a hook, so many bytes are kept.
 pub(crate) const MAX_OUTPUT: usize = 64 * 1024;
@@ -38,6 +41,18 @@ pub struct Trace {
     pub not_before: BTreeMap<&'static str, Duration>,
     /// The field and message texts of a planned 422.
     pub error_texts: Vec<(String, String)>,
+    /// Instants of the record that steps noted.
+    pub moments: BTreeMap<&'static str, Duration>,
+    /// The client ids of a rotation: the first and the second.
+    pub rotation: Option<(String, String)>,
+    /// The alerts that arrived.
+    pub alerts: Vec<Alert>,
+    /// The pages of metrics that were read.
+    pub pages: BTreeMap<&'static str, Page>,
+    /// The customers that were seeded for the watch over stuck ones.
+    pub watched: Vec<Watched>,
+    /// What was searched for secrets.
+    pub searched: Vec<Searched>,
     /// Wall time, since the Unix epoch, of [`Entry::at`] zero.
     pub wall_zero: Duration,
     /// Whether each hook call is a process of its own.
@@ -171,6 +186,27 @@ impl Trace {
             .rev()
             .find(|c| c.hook == hook && c.label == label)
             .map(|c| &c.outcome)
+    }
+
+    /// The call-backs about a label's customer that were answered well.
+    #[must_use]
+    pub fn good_call_backs(&self, label: &str) -> Vec<&Entry> {
+        let calls = self.call_backs(label).into_iter();
+        calls.filter(|e| e.succeeded()).collect()
+    }
+
+    /// An instant that a step noted.
+    #[must_use]
+    pub fn moment(&self, name: &str) -> Option<Duration> {
+        self.moments.get(name).copied()
+    }
+
+    /// Whether the subject was asked for a hook and said that it has none.
+    #[must_use]
+    pub fn lacks(&self, hook: Hook) -> bool {
+        let name = hook.name();
+        let mut calls = self.calls.iter().filter(|c| c.hook == name);
+        calls.any(|c| c.outcome == Outcome::NotOffered)
     }
 
     /// Wall time of an instant of the record, since the Unix epoch.

@@ -63,6 +63,15 @@ impl Credentials {
 
     /// Immediate for new tokens; tokens already issued live on. False if there is no such one.
     pub(crate) fn revoke(&mut self, client_id: &str, now: i64) -> bool {
+        self.set_active(client_id, false, now)
+    }
+
+    /// Takes a revocation back. False if there is no such one.
+    pub(crate) fn reinstate(&mut self, client_id: &str, now: i64) -> bool {
+        self.set_active(client_id, true, now)
+    }
+
+    fn set_active(&mut self, client_id: &str, active: bool, now: i64) -> bool {
         let Some(record) = self
             .all
             .iter_mut()
@@ -70,8 +79,8 @@ impl Credentials {
         else {
             return false;
         };
-        if record.active {
-            record.active = false;
+        if record.active != active {
+            record.active = active;
             record.updated_at = now;
         }
         true
@@ -135,6 +144,8 @@ mod tests {
         );
         assert!(all.revoke(&id, 50) && !all.revoke("other", 50));
         assert!(!all.authenticate(&id, &secret, 60));
+        assert!(all.reinstate(&id, 70) && !all.reinstate("other", 70));
+        assert!(all.authenticate(&id, &secret, 80));
         assert!(!format!("{all:?}").contains(&secret));
     }
 }

@@ -229,6 +229,14 @@ impl Customers {
         Some(customer)
     }
 
+    /// Makes a customer look as old as that.
+    pub(crate) fn backdate(&mut self, id: &str, at: i64) -> Option<&Customer> {
+        let customer = self.find_mut(id)?;
+        customer.created_at = at;
+        customer.updated_at = at;
+        Some(customer)
+    }
+
     pub(crate) fn all(&self) -> &[Customer] {
         &self.all
     }

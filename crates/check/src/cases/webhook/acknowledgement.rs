@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::durability;
 use crate::boxes::BoxId::W3;
 use crate::case::Level::{Must, Should};
 use crate::case::{Case, Forgery, Step};
@@ -13,6 +14,10 @@ const BOX_W3: &str = "checklist W3: \"200 within 5 seconds, processing is asynch
 const LIMIT: Duration = Duration::from_secs(5);
 /// How long the provider's API stalls in WH-ACK-02.
 const STALL: Duration = Duration::from_secs(8);
+const EFFECT: Duration = Duration::from_secs(5);
+/// How long a restarted subject may take to go on: leases of what it was doing
+/// have to run out, usually within half a minute.
+const TAKEN_UP: Duration = Duration::from_secs(45);
 /// Deliveries of WH-ACK-01.
 const DELIVERIES: u32 = 50;
 
@@ -51,11 +56,32 @@ pub(in crate::cases) static CASES: &[Case] = &[
         "2xx",
         "4xx or 5xx",
     ),
-    Case::new("WH-ACK-04", W3, Should).says(
-        "killed right after the 2xx, restarted",
-        "the effect still happens",
-        "the event is lost: acknowledged before it was durable",
-    ),
+    Case::new("WH-ACK-04", W3, Should)
+        .says(
+            "killed right after the 2xx, while the provider's API stalls so that the work cannot be done; then started again",
+            "the effect still happens",
+            "the event is lost: acknowledged before it was durable",
+        )
+        .rests_on(
+            "Standard Webhooks 1.0: a 2xx tells the sender that the event was received, and it will not come again; checklist W3 moves the work behind the answer",
+            "write the event to disk, and wait for that, before you answer 2xx; take up at start what was left undone",
+        )
+        .ready(
+            &[
+                // A subject that cannot come back is not killed.
+                Step::Restart("control"),
+                Step::StallCallBacks("a", STALL),
+                Step::Deliver("a", Forgery::None),
+                Step::Kill("a"),
+                Step::Heal,
+                Step::Restart("a"),
+                Step::Deliver("b", Forgery::None),
+                Step::AwaitEffect("b", EFFECT),
+                Step::AwaitEffect("a", TAKEN_UP),
+                Step::CountEffects(&["a", "b"]),
+            ],
+            durability::the_effect_outlives_a_kill,
+        ),
 ];
 
 fn every_answer_is_fast(trace: &Trace) -> Judgement {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::redelivery;
 use crate::boxes::BoxId::W2;
 use crate::case::Level::{Must, Should};
 use crate::case::{Case, Forgery, Step};
@@ -10,6 +11,10 @@ use crate::verdict::{Judgement, counted};
 
 const BOX_W2: &str = "checklist W2: \"webhook-id as the deduplication key\"; Standard Webhooks 1.0: the id stays the same over all attempts of a delivery, timestamp and signature are new";
 const EFFECT: Duration = Duration::from_secs(5);
+/// How long the first call-back of WH-DUP-03 is waited for.
+const FAILED: Duration = Duration::from_secs(3);
+/// How long a retry of the handler's own may take in WH-DUP-03.
+const OWN_RETRY: Duration = Duration::from_secs(15);
 const LATE: Duration = Duration::from_millis(500);
 const COUNT: &str = "a count of effects: offer the hook `effects`, or call the provider back";
 /// Copies of WH-DUP-02.
@@ -52,11 +57,30 @@ pub(in crate::cases) static CASES: &[Case] = &[
             ],
             copies_at_once_have_one_effect,
         ),
-    Case::new("WH-DUP-03", W2, Must).says(
-        "the first delivery fails (the provider answers 500 to the call-back, the handler 5xx), then a redelivery",
-        "processed",
-        "swallowed as a duplicate: the event is lost",
-    ),
+    Case::new("WH-DUP-03", W2, Must)
+        .says(
+            "the provider answers 500 to every call-back while an event is delivered; then it is well again, and the event is delivered again",
+            "processed: by the redelivery, or by a retry of its own",
+            "the handler answered an error, then took the redelivery for a duplicate: the event is lost",
+        )
+        .rests_on(
+            BOX_W2,
+            "remember webhook-id in the transaction that does the work, or keep the event and its state: what is remembered before the work is done is lost when the work fails",
+        )
+        .ready(
+            &[
+                Step::FailCallBacks("a"),
+                Step::Deliver("a", Forgery::Shifted(-5)),
+                Step::AwaitCallBackAnswered("a", FAILED),
+                Step::Settle(LATE),
+                Step::Heal,
+                Step::Deliver("a", Forgery::None),
+                Step::AwaitEffect("a", OWN_RETRY),
+                Step::Settle(LATE),
+                Step::CountEffects(&["a"]),
+            ],
+            redelivery::a_failure_is_not_remembered_as_done,
+        ),
     Case::new("WH-DUP-04", W2, Should).says(
         "a duplicate after a restart, and (--soak) after 6 minutes",
         "one effect",

@@ -3,7 +3,9 @@
 
 pub(super) mod acknowledgement;
 pub(super) mod duplicates;
+mod durability;
 pub(super) mod order;
+mod redelivery;
 pub(super) mod replay;
 pub(super) mod signature;
 

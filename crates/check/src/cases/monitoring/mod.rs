@@ -1,0 +1,91 @@
+//! MON: what operators get to know.
+
+mod errors;
+mod stuck;
+
+use std::time::Duration;
+
+use crate::boxes::BoxId::{M1, M2, M3};
+use crate::case::Level::{Must, Should};
+use crate::case::{Answer, Case, Forgery, Step, Times};
+
+const BOX_M1: &str = "checklist M1: \"alert on 5xx responses and webhook failures\"";
+/// How long an alert or a change of the metrics is waited for.
+const SIGNAL: Duration = Duration::from_secs(5);
+/// How long the handler of an event may work in MON-02.
+const WORKED: Duration = Duration::from_millis(700);
+/// How long alerts about stuck customers are waited for, without the hook.
+const WATCH: Duration = Duration::from_secs(2);
+
+pub(super) static CASES: &[Case] = &[
+    Case::new("MON-01", M1, Must)
+        .says(
+            "some calls that go well, then 4 operations to which the provider answers 500 until the subject gives up (a few seconds of it, not the 60 s that an alert's \"for\" may ask for)",
+            "an alert at GOLIVE_ALERTS_URL, or a series of the hook `metrics` that rises with the errors, not before, and names them",
+            "the page of metrics follows the calls and not the errors; a missing alert alone convicts nobody, since alerting may wait for minutes",
+        )
+        .rests_on(
+            BOX_M1,
+            "count every answer with its status as a label (http.response.status_code), retries included, and alert on the share of 5xx",
+        )
+        .ready(
+            &[
+                Step::ReadMetrics("before"),
+                Step::CreateMany("ok", 3),
+                Step::List,
+                Step::ReadMetrics("normal"),
+                Step::FailCreate("a", Times::Always, Answer::Problem(500, "internal")),
+                Step::CreateMany("a", 4),
+                Step::AwaitSignal("during", SIGNAL),
+            ],
+            errors::errors_of_the_provider_are_told,
+        ),
+    Case::new("MON-02", M1, Must)
+        .says(
+            "5 valid deliveries, then 3 that are forged",
+            "an alert at GOLIVE_ALERTS_URL, or a series of the hook `metrics` that rises with the failing deliveries, not before, and names them",
+            "the page of metrics follows the deliveries and not the failing ones; a missing alert alone convicts nobody",
+        )
+        .rests_on(
+            BOX_M1,
+            "count deliveries by their verdict (accepted, duplicate, and each reason to refuse one), and alert when refusals go on: a rotated secret looks just like an attack",
+        )
+        .ready(
+            &[
+                Step::ReadMetrics("before"),
+                Step::DeliverMany("ok", 5),
+                // The work behind the answers belongs to what goes well.
+                Step::Settle(WORKED),
+                Step::ReadMetrics("normal"),
+                Step::Deliver("key", Forgery::WrongKey),
+                Step::Deliver("body", Forgery::Body),
+                Step::Deliver("none", Forgery::NoSignature),
+                Step::AwaitSignal("during", SIGNAL),
+            ],
+            errors::failing_deliveries_are_told,
+        ),
+    Case::new("MON-03", M2, Must).says(
+        "X-RateLimit-Remaining falls from 10 to 0, reset in 5 s",
+        "slows down; no request between 0 and the reset",
+        "keeps going",
+    ),
+    Case::new("MON-04", M3, Must)
+        .says(
+            "440 customers in pending_kyc and under_review, of whom 6 have been there for 10 days: the first of each state, one on page 2 and one on page 3 (with 100 a page, the most that a list gives)",
+            "the hook `stuck` or alerts at GOLIVE_ALERTS_URL name all of the 6, those on page 3 included, and no one who moved within the hour",
+            "the hook leaves one out, or names one who is not stuck",
+        )
+        .rests_on(
+            "checklist M3: \"find customers stuck in pending_kyc or under_review\"; lists of the provider are paged: limit at most 100, has_more, starting_after",
+            "follow has_more to its end, and go by how long a customer has been in the state, not by the state alone",
+        )
+        .ready(
+            &[Step::SeedStuck("a"), Step::AskStuck("a", WATCH)],
+            stuck::everyone_who_is_stuck_is_named,
+        ),
+    Case::new("MON-05", M1, Should).says(
+        "500 with an X-Request-Id canary",
+        "the id in the logs",
+        "absent",
+    ),
+];
