@@ -89,7 +89,9 @@ pub fn reqwest_retry() -> ClientWithMiddleware {
     client(|b| b.with(RetryTransientMiddleware::new_with_policy(policy)))
 }
 
-fn client(with: impl FnOnce(ClientBuilder) -> ClientBuilder) -> ClientWithMiddleware {
+/// A client with these middleware above the far end.
+#[must_use]
+pub fn client(with: impl FnOnce(ClientBuilder) -> ClientBuilder) -> ClientWithMiddleware {
     with(ClientBuilder::new(reqwest::Client::new()))
         .with(NoOp)
         .build()

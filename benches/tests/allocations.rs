@@ -1,9 +1,14 @@
 //! Allocations, counted exactly. Time is measured by the benchmarks; this cannot flicker.
 
+use std::sync::Arc;
+
 use allocation_counter::measure;
 use futures_util::FutureExt;
+use golive_backoff::Backoff;
 use golive_benches::{reqwest_face, tower_face};
-use reqwest_middleware::ClientWithMiddleware;
+use golive_core::Stack;
+use reqwest_middleware::{ClientWithMiddleware, Middleware};
+use tower::Layer;
 use tower_service::Service;
 
 fn tower<S>(mut service: S) -> u64
@@ -56,6 +61,27 @@ fn a_stack_adds_one_allocation_in_reqwest_however_high_it_is() {
     assert_eq!(reqwest(&reqwest_face::stack_3()) - bare, 1);
     assert_eq!(reqwest(&reqwest_face::stack_5()) - bare, 1);
     assert_eq!(reqwest(&reqwest_face::layers_5()) - bare, 5);
+}
+
+/// Each of them may have to send it again, and no more than one copy is made for that.
+#[test]
+fn those_who_keep_the_same_request_share_one_copy() {
+    let once = Stack::new().push(Backoff::new());
+    let thrice = once.clone().push(Backoff::new()).push(Backoff::new());
+    let client =
+        |stack: Arc<dyn Middleware>| reqwest_face::client(|builder| builder.with_arc(stack));
+    let [one, three] = [
+        reqwest(&client(Arc::new(once.clone()))),
+        reqwest(&client(Arc::new(thrice.clone()))),
+    ];
+    assert!(one > reqwest(&reqwest_face::stack_1()), "it keeps one");
+    assert_eq!(one, three);
+    let [one, three] = [
+        tower(once.layer(tower_face::NoOp)),
+        tower(thrice.layer(tower_face::NoOp)),
+    ];
+    assert!(one > tower(tower_face::stack_1()), "it keeps one");
+    assert_eq!(one, three);
 }
 
 #[test]

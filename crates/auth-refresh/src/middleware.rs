@@ -62,7 +62,7 @@ impl AuthRefresh {
         &self,
         response: R,
         sent: &Snapshot,
-        spare: Option<Q>,
+        spare: Option<Q::Spare>,
     ) -> Judged<R, Q> {
         let status = response.status();
         if policy::proves(status) {
@@ -82,9 +82,9 @@ impl AuthRefresh {
         let expired = policy::says_expired(status, headers, body, expired_codes, *challenge);
         // Renewed even if this request cannot be sent again: the next one will need it.
         let replaced = expired && self.tokens.reject(sent) == Rejected::Replaced;
-        match spare.filter(Request::is_whole) {
-            Some(spare) if replaced => Judged::Replay(spare),
-            _ => Judged::HandOn(peeked.response),
+        match spare.filter(|_| replaced).and_then(Q::restore) {
+            Some(req) => Judged::Replay(req),
+            None => Judged::HandOn(peeked.response),
         }
     }
 }
@@ -106,12 +106,12 @@ impl Middleware for AuthRefresh {
             .await
             .map_err(Own::new)?;
         // Without the token, so that the replay cannot send the old one.
-        let spare = req.try_clone();
+        let spare = req.spare();
         attach(&mut req, &sent);
         let response = below.send(call, req).await?;
-        let mut req = match self.judge(response, &sent, spare).await {
+        let mut req: Req = match self.judge(response, &sent, spare).await {
             Judged::HandOn(response) => return Ok(response),
-            Judged::Replay(spare) => spare,
+            Judged::Replay(again) => again,
         };
         let refused = Outcome::Answered(StatusCode::UNAUTHORIZED);
         call.record(Attempt::new(refused, Disposition::NotExecuted));

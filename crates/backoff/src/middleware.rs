@@ -88,7 +88,7 @@ impl Middleware for Backoff {
         }
         loop {
             let spare = if progress.may_retry(policy, call) {
-                req.try_clone()
+                req.spare()
             } else {
                 None
             };
@@ -98,7 +98,7 @@ impl Middleware for Backoff {
                 progress.succeed(call, &outcome);
                 return result;
             }
-            let spare = spare.filter(Request::is_whole);
+            let spare = spare.and_then(Req::restore);
             let delay = match spare {
                 Some(_) => progress.delay(policy, call, outcome, random()),
                 None => None,

@@ -53,11 +53,11 @@ impl Progress {
 
     /// Whether the attempt that is about to begin may be followed by another one.
     pub(crate) fn may_retry(&self, policy: &Policy, call: &Call) -> bool {
-        // The clock is read once for a call that succeeds at once.
-        let now = match self.attempt {
-            1 => self.started,
-            _ => Instant::now(),
-        };
+        // The clock is read once for a call that succeeds at once: there was time to begin.
+        if self.attempt == 1 {
+            return policy.attempts > 1;
+        }
+        let now = Instant::now();
         policy.may_retry(self.attempt, now - self.started, remaining(call, now))
     }
 

@@ -1,3 +1,5 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
 use http::{HeaderMap, Method};
 
 use crate::{Origin, Request, message::sealed::Sealed};
@@ -8,37 +10,62 @@ use crate::{Origin, Request, message::sealed::Sealed};
 /// Moved by itself, a request would be in the future of every one of them, at a few hundred bytes
 /// each.
 pub(crate) enum Held<'a, R> {
-    /// Where the face put it. NOTE: full until the handle is consumed.
-    InPlace(&'a mut Option<R>),
+    /// Where the face put it.
+    InPlace(&'a mut Slot<R>),
     /// A copy, for an attempt that there may be.
-    Copy(Box<R>),
+    Copy(Box<Slot<R>>),
 }
+
+/// A place for a request.
+pub(crate) struct Slot<R> {
+    /// NOTE: full until the handle on it is consumed.
+    request: Option<R>,
+    /// A copy of the request as it is now, if somebody further out has kept one.
+    twin: Option<Spare<R>>,
+}
+
+/// A copy for all who keep one. Nobody reads it before it is sent, and the lock is free whenever
+/// it is taken, since one call alone has it; it is there for bodies that are not `Sync`.
+pub(crate) struct Spare<R>(Arc<Mutex<R>>);
 
 // === impl Held ===
 
 impl<R> Held<'_, R> {
     /// The request, to be sent.
     #[allow(clippy::expect_used, reason = "only this takes it, and only once")]
-    pub(crate) fn into_inner(self) -> R {
-        match self {
-            Self::InPlace(slot) => slot.take().expect("a handle is consumed once"),
-            Self::Copy(copy) => *copy,
-        }
+    pub(crate) fn into_inner(mut self) -> R {
+        let slot = self.slot_mut();
+        slot.twin = None;
+        slot.request.take().expect("a handle is consumed once")
+    }
+
+    fn copy(request: R) -> Self {
+        Self::Copy(Box::new(Slot::new(request)))
     }
 
     #[allow(clippy::expect_used, reason = "taken only with the handle")]
     fn get(&self) -> &R {
-        match self {
-            Self::InPlace(slot) => slot.as_ref().expect("full until the handle is consumed"),
-            Self::Copy(copy) => copy,
-        }
+        let slot = match self {
+            Self::InPlace(slot) => slot,
+            Self::Copy(slot) => &**slot,
+        };
+        let request = slot.request.as_ref();
+        request.expect("full until the handle is consumed")
     }
 
     #[allow(clippy::expect_used, reason = "taken only with the handle")]
     fn get_mut(&mut self) -> &mut R {
+        let slot = self.slot_mut();
+        // What was kept is what the request was before.
+        slot.twin = None;
+        let request = slot.request.as_mut();
+        request.expect("full until the handle is consumed")
+    }
+
+    fn slot_mut(&mut self) -> &mut Slot<R> {
         match self {
-            Self::InPlace(slot) => slot.as_mut().expect("full until the handle is consumed"),
-            Self::Copy(copy) => copy,
+            Self::InPlace(slot) => slot,
+            Self::Copy(slot) => slot,
         }
     }
 }
@@ -46,6 +73,8 @@ impl<R> Held<'_, R> {
 impl<R> Sealed for Held<'_, R> {}
 
 impl<R: Request> Request for Held<'_, R> {
+    type Spare = Spare<R>;
+
     fn method(&self) -> &Method {
         self.get().method()
     }
@@ -67,10 +96,93 @@ impl<R: Request> Request for Held<'_, R> {
     }
 
     fn try_clone(&self) -> Option<Self> {
-        Some(Self::Copy(Box::new(self.get().try_clone()?)))
+        Some(Self::copy(self.get().try_clone()?))
     }
 
     fn is_whole(&self) -> bool {
         self.get().is_whole()
+    }
+
+    fn spare(&mut self) -> Option<Spare<R>> {
+        if let Some(twin) = &self.slot_mut().twin {
+            return Some(twin.clone());
+        }
+        let twin = Spare(Arc::new(Mutex::new(self.get().try_clone()?)));
+        self.slot_mut().twin = Some(twin.clone());
+        Some(twin)
+    }
+
+    fn restore(spare: Spare<R>) -> Option<Self> {
+        let request = match Arc::try_unwrap(spare.0) {
+            Ok(last) => last.into_inner().unwrap_or_else(PoisonError::into_inner),
+            // Somebody further out keeps it too.
+            Err(shared) => {
+                let kept = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.try_clone()?
+            }
+        };
+        request.is_whole().then(|| Self::copy(request))
+    }
+}
+
+// === impl Slot ===
+
+impl<R> Slot<R> {
+    pub(crate) fn new(request: R) -> Self {
+        Self {
+            request: Some(request),
+            twin: None,
+        }
+    }
+}
+
+// === impl Spare ===
+
+impl<R> Clone for Spare<R> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderValue, header::ACCEPT};
+
+    use super::*;
+
+    fn request() -> Slot<http::Request<()>> {
+        Slot::new(http::Request::new(()))
+    }
+
+    fn restored(spare: Spare<http::Request<()>>) -> http::Request<()> {
+        Held::restore(spare).unwrap().into_inner()
+    }
+
+    #[test]
+    fn who_keeps_an_unchanged_request_shares_one_copy() {
+        let mut slot = request();
+        let mut held = Held::InPlace(&mut slot);
+        let [outer, inner] = [held.spare().unwrap(), held.spare().unwrap()];
+        assert!(Arc::ptr_eq(&outer.0, &inner.0));
+        // Each can still be sent on its own.
+        drop(held.into_inner());
+        let mut inner = Held::restore(inner).unwrap();
+        inner
+            .headers_mut()
+            .insert(ACCEPT, HeaderValue::from_static("x"));
+        assert!(restored(outer).headers().is_empty());
+        assert_eq!(inner.into_inner().headers().len(), 1);
+    }
+
+    #[test]
+    fn a_change_is_in_the_copies_that_are_kept_after_it_alone() {
+        let mut slot = request();
+        let mut held = Held::InPlace(&mut slot);
+        let before = held.spare().unwrap();
+        held.headers_mut()
+            .insert(ACCEPT, HeaderValue::from_static("x"));
+        let after = held.spare().unwrap();
+        assert!(restored(before).headers().is_empty());
+        assert_eq!(restored(after).headers().len(), 1);
     }
 }

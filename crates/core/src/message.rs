@@ -9,6 +9,9 @@ use crate::{Origin, Replay};
 /// own, and nothing is lost on the way. Sealed, so that a view that a new middleware needs can be
 /// added.
 pub trait Request: sealed::Sealed + Sized + Send {
+    /// A copy that is kept in case the request has to be sent again.
+    type Spare: Send;
+
     /// The method.
     fn method(&self) -> &Method;
     /// Where it goes; `None` if the request does not say so itself: a `http::Request` with a
@@ -26,6 +29,14 @@ pub trait Request: sealed::Sealed + Sized + Send {
     /// Whether the whole body can still be sent. A copy of a body that is buffered while it is
     /// sent ([`ReplayBody`](crate::ReplayBody)) turns out too large only then.
     fn is_whole(&self) -> bool;
+
+    /// Keeps a copy as the request is now, or `None` if the body can be sent only once. As
+    /// [`try_clone`](Self::try_clone), but all in a stack who keep one share it for as long as
+    /// nobody between them changes the request: most requests are sent once.
+    fn spare(&mut self) -> Option<Self::Spare>;
+    /// The request that was kept, to be sent; `None` if it can no longer be, since its body is not
+    /// [whole](Self::is_whole).
+    fn restore(spare: Self::Spare) -> Option<Self>;
 }
 
 /// A response as a middleware sees it, whatever its message type. Sealed, as [`Request`] is.
@@ -78,6 +89,8 @@ impl<R> Peeked<R> {
 impl<B> sealed::Sealed for http::Request<B> {}
 
 impl<B: Replay + Send> Request for http::Request<B> {
+    type Spare = Self;
+
     fn method(&self) -> &Method {
         self.method()
     }
@@ -110,5 +123,12 @@ impl<B: Replay + Send> Request for http::Request<B> {
 
     fn is_whole(&self) -> bool {
         self.body().is_whole()
+    }
+    fn spare(&mut self) -> Option<Self> {
+        self.try_clone()
+    }
+
+    fn restore(spare: Self) -> Option<Self> {
+        Some(spare).filter(Self::is_whole)
     }
 }

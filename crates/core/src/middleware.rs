@@ -29,8 +29,8 @@ use crate::{Call, Exchange, Request};
 ///   [`Own`](crate::Own); never wrapped.
 /// - The future may be dropped at any await: no permit, lease or budget may be left behind.
 /// - A failed response is dropped before a sleep, so that its connection is free.
-/// - A request is sent a second time only if [`Request::try_clone`] gave a copy and
-///   [`Request::is_whole`] still holds for it.
+/// - A request is sent a second time only if [`Request::spare`] kept it and [`Request::restore`]
+///   still gives it back (or [`Request::try_clone`] gave a copy that [`Request::is_whole`]).
 pub trait Middleware: Send + Sync + 'static {
     /// Handles one logical call.
     ///

@@ -5,7 +5,12 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
+
+/// As names and not as text, which would be parsed for each look.
+const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// A reset at or above this is a Unix time, below it a number of seconds from now: no quota window
 /// is thirty years long.
@@ -62,8 +67,8 @@ impl Quota {
     #[must_use]
     pub fn read(headers: &HeaderMap, now: SystemTime) -> Self {
         Self {
-            limit: integer(headers, "x-ratelimit-limit"),
-            remaining: integer(headers, "x-ratelimit-remaining"),
+            limit: integer(headers, &LIMIT),
+            remaining: integer(headers, &REMAINING),
             reset: reset(headers, now),
         }
     }
@@ -82,7 +87,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 }
 
 fn reset(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let value = headers.get("x-ratelimit-reset")?.to_str().ok()?;
+    let value = headers.get(&RESET)?.to_str().ok()?;
     let value = seconds(value)?;
     let epoch = if value >= MILLIS_FROM {
         value / 1e3
@@ -119,13 +124,13 @@ fn seconds(value: &str) -> Option<f64> {
     value.parse().ok()
 }
 
-fn integer(headers: &HeaderMap, name: &str) -> Option<u64> {
+fn integer(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue, StatusCode};
+    use http::{HeaderValue, StatusCode};
     use proptest::prelude::*;
 
     use super::*;

@@ -5,7 +5,7 @@
 //! [`reqwest_middleware::Error::Middleware`] ([`caused_by`](crate::caused_by) finds them).
 
 use std::{
-    hash::{DefaultHasher, Hash, Hasher},
+    hash::{DefaultHasher, Hasher},
     pin::Pin,
 };
 
@@ -17,7 +17,7 @@ pub use reqwest_middleware::{Error, Middleware, Next};
 
 use crate::{
     Body, BoxError, Call, Exchange, Failure, Origin, Own, Peeked, Stack,
-    held::Held,
+    held::{Held, Slot},
     message::sealed::Sealed,
     session::{Line, Session},
 };
@@ -32,8 +32,10 @@ pub fn handle<'a, M: crate::Middleware>(
     extensions: &'a mut Extensions,
     next: Next<'a>,
 ) -> Handled<'a> {
-    let mut slot = Some(req);
-    Box::pin(async move {
+    let mut slot = Slot::new(req);
+    // The box first: a future is larger than what it begins with, and all of it would be moved.
+    let place = Box::new_uninit();
+    let future = Box::write(place, async move {
         let mut session = Session::begin(extensions);
         let below = Below {
             next,
@@ -43,12 +45,19 @@ pub fn handle<'a, M: crate::Middleware>(
             line: &mut session.line,
         };
         let req = Held::InPlace(&mut slot);
-        let result = middleware.handle(&mut session.call, req, below).await;
-        session.end(extensions);
-        let mut response = result.map_err(|Raw(error)| error)?;
-        session.end(response.extensions_mut());
-        Ok(response)
-    })
+        match middleware.handle(&mut session.call, req, below).await {
+            Ok(mut response) => {
+                session.end(response.extensions_mut());
+                Ok(response)
+            }
+            // An error has no extensions of its own.
+            Err(Raw(error)) => {
+                session.end(extensions);
+                Err(error)
+            }
+        }
+    });
+    Box::into_pin(future)
 }
 
 // === impl Stack ===
@@ -106,7 +115,10 @@ impl Exchange<Held<'_, Request>> for Below<'_, '_> {
             (hash(req.url()), self.next.clone().run(req, self.extensions))
         };
         let result = attempt.await;
-        self.line.up(call, Some(self.extensions));
+        let told = result
+            .as_ref()
+            .map_or(&*self.extensions, Response::extensions);
+        self.line.up(call, Some(told));
         if let Ok(response) = &result {
             call.set_redirected(url != hash(response.url()));
         }
@@ -118,7 +130,7 @@ impl Exchange<Held<'_, Request>> for Below<'_, '_> {
 /// allocation for each attempt.
 fn hash(url: &::reqwest::Url) -> u64 {
     let mut hasher = DefaultHasher::new();
-    url.as_str().hash(&mut hasher);
+    hasher.write(url.as_str().as_bytes());
     hasher.finish()
 }
 
@@ -154,6 +166,8 @@ pub(crate) fn inside(error: &Error) -> &(dyn std::error::Error + 'static) {
 impl Sealed for Request {}
 
 impl crate::Request for Request {
+    type Spare = Self;
+
     fn method(&self) -> &Method {
         self.method()
     }
@@ -181,6 +195,14 @@ impl crate::Request for Request {
 
     fn is_whole(&self) -> bool {
         true
+    }
+
+    fn spare(&mut self) -> Option<Self> {
+        (*self).try_clone()
+    }
+
+    fn restore(spare: Self) -> Option<Self> {
+        Some(spare)
     }
 }
 

@@ -16,7 +16,7 @@ use tower_service::Service;
 
 use crate::{
     Body, BoxError, Call, Exchange, Failure, Middleware, Own, Replay, Stack,
-    held::Held,
+    held::{Held, Slot},
     session::{Line, Session},
 };
 
@@ -85,7 +85,7 @@ where
         let service = std::mem::replace(&mut self.inner, clone);
         let middleware = Arc::clone(&self.middleware);
         let mut session = Session::begin(req.extensions_mut());
-        let mut slot = Some(req);
+        let mut slot = Slot::new(req);
         ResponseFuture(Box::pin(async move {
             let req = Held::InPlace(&mut slot);
             let below = Below {

@@ -4,8 +4,12 @@ use http::{HeaderMap, HeaderName, Method};
 
 use crate::{InvalidKey, key::check};
 
-/// The names under which a key of the caller's is found, besides the configured one.
-const WELL_KNOWN: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
+/// The names under which a key of the caller's is found, besides the configured one. As names and
+/// not as text, which would be parsed for each request.
+static WELL_KNOWN: [HeaderName; 2] = [
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("x-idempotency-key"),
+];
 
 /// Which requests get a key, and where it stands.
 #[derive(Clone, Debug)]
@@ -22,7 +26,7 @@ pub(crate) enum Decision {
     /// It carries one where the server reads it, which stays as it is.
     Keep,
     /// It carries one under this name, which is not where the server reads it: copy it there.
-    CopyFrom(&'static str),
+    CopyFrom(&'static HeaderName),
     /// It needs one.
     Mint,
 }
@@ -39,7 +43,7 @@ pub(crate) fn decide(
 ) -> Result<Decision, InvalidKey> {
     let own = headers.get_all(&policy.header).into_iter();
     let own = own.map(|key| (key, Decision::Keep));
-    let other = WELL_KNOWN.into_iter().filter(|name| policy.header != *name);
+    let other = WELL_KNOWN.iter().filter(|name| policy.header != **name);
     let other = other.flat_map(|name| {
         let keys = headers.get_all(name).into_iter();
         keys.map(move |key| (key, Decision::CopyFrom(name)))
@@ -104,7 +108,8 @@ mod tests {
                 let expected = if name == header {
                     Decision::Keep
                 } else {
-                    Decision::CopyFrom(name)
+                    let mut names = WELL_KNOWN.iter();
+                    Decision::CopyFrom(names.find(|known| **known == name).unwrap())
                 };
                 for method in [Method::POST, Method::PATCH] {
                     let decision = decided_for(header, &method, &[(name, "order-17")]);

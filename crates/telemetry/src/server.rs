@@ -36,6 +36,7 @@ pub(crate) struct Servers {
 pub(crate) struct Server {
     scheme: Box<str>,
     host: Box<str>,
+    /// `None` if it stands for others.
     port: Option<u16>,
     labels: Vec<KeyValue>,
     kept: Kept,
@@ -233,9 +234,7 @@ impl Server {
     }
 
     fn is(&self, origin: &Origin<'_>) -> bool {
-        self.port == Some(origin.port())
-            && self.host.eq_ignore_ascii_case(origin.host())
-            && self.scheme.eq_ignore_ascii_case(origin.scheme())
+        Origin::new(&self.scheme, &self.host, self.port).is_some_and(|own| own == *origin)
     }
 
     fn quota(&self) -> std::sync::MutexGuard<'_, Option<Seen>> {
