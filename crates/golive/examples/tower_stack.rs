@@ -1,6 +1,6 @@
 //! The whole stack as a tower layer, over hyper's client.
 //!
-//! `cargo run -p golive --features tower --example golive-tower-stack`
+//! `cargo run -p golive --features tower,hyper --example golive-tower-stack`
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use bytes::Bytes;

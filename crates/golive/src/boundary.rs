@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use golive_core::{Call, Disposition, Exchange, Middleware, Own, Request};
+use golive_core::{Call, Exchange, Middleware, Own, Request};
 
-use crate::Environment;
+use crate::{Environment, deadline::not_sent};
 
 /// Refuses a request to anywhere else, before a token is attached to it.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ impl Middleware for Boundary {
         mut below: X,
     ) -> Result<X::Response, X::Error> {
         if let Err(outside) = self.0.contains(req.origin(), req.path()) {
-            call.set_disposition(Disposition::NotExecuted);
+            not_sent(call);
             return Err(Own::new(outside).into());
         }
         below.send(call, req).await

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use golive_core::{Call, Exchange, Middleware, Own, Request};
+use golive_core::{Call, Disposition, Exchange, Middleware, Own, Request};
 use tokio::time::{Instant, timeout_at};
 
 use crate::DeadlineExceeded;
@@ -18,13 +18,29 @@ impl Middleware for Deadline {
         req: Req,
         mut below: X,
     ) -> Result<X::Response, X::Error> {
-        let own = Instant::now() + self.0;
+        let now = Instant::now();
+        let own = now + self.0;
         call.limit_to(own.into_std());
         // Whoever lies further out may have less time.
         let until = call.deadline().map_or(own, Instant::from_std);
+        if until <= now {
+            not_sent(call);
+            return Err(Own::new(DeadlineExceeded).into());
+        }
         match timeout_at(until, below.send(call, req)).await {
             Ok(result) => result,
             Err(_) => Err(Own::new(DeadlineExceeded).into()),
         }
+    }
+}
+
+/// Notes that this call sent nothing, whatever somebody further out sent before it.
+pub(crate) fn not_sent(call: &mut Call) {
+    let before = call.attempts();
+    if before
+        .iter()
+        .all(|a| a.disposition == Disposition::NotExecuted)
+    {
+        call.set_disposition(Disposition::NotExecuted);
     }
 }

@@ -1,5 +1,7 @@
 //! What goes wrong before anything is sent.
 
+use std::{error::Error, fmt, io, sync::LazyLock};
+
 use golive_auth_refresh::ConfigError as AuthError;
 use golive_backoff::ConfigError as BackoffError;
 use golive_idempotency::ConfigError as KeysError;
@@ -11,7 +13,9 @@ use crate::Stage;
 #[non_exhaustive]
 pub enum ConfigError {
     /// The base URL is none.
-    #[error("the base URL is not an absolute http(s) URL without credentials, query and fragment")]
+    #[error(
+        "the base URL is not an absolute http(s) URL without credentials, query, fragment and `..`"
+    )]
     BaseUrl,
     /// The base URL would send credentials in the clear to another machine.
     #[error("the base URL is plain http to another machine: everything would be sent in the clear")]
@@ -24,6 +28,9 @@ pub enum ConfigError {
         /// Where the API begins.
         expected: &'static str,
     },
+    /// The path of the tokens leads out of the environment, and the secret would go there.
+    #[error("the path of the tokens is not below the base URL: {0}")]
+    TokenPath(#[source] Outside),
     /// The credentials belong to the other environment.
     #[error(transparent)]
     ForeignCredentials(#[from] ForeignCredentials),
@@ -53,7 +60,10 @@ pub enum ConfigError {
 
 /// The credentials are for the other environment: nothing was sent with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("these are {seen} credentials, and this is the {here} environment: configure its own")]
+#[error(
+    "these are {seen} credentials, and this environment takes {here} ones: configure its own (plain \
+     http is for sandbox credentials, until `Environment::only` says otherwise)"
+)]
 #[non_exhaustive]
 pub struct ForeignCredentials {
     /// What the credentials say they are for.
@@ -78,8 +88,28 @@ pub struct Outside {
 
 /// The whole call, with its retries and waits, took longer than its deadline.
 ///
-/// What was sent may have been executed: ask the `Call` for its disposition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the call was not done within its deadline; what was sent may have been executed")]
+/// What was sent may have been executed: ask the `Call` for its disposition. If what took so long
+/// was the token, or a wait that would not have ended in time, the call may end with that instead.
+///
+/// Its source is an [`io::Error`] of the kind [`TimedOut`](io::ErrorKind::TimedOut), by which others
+/// know a timeout when they meet one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeadlineExceeded;
+
+// === impl DeadlineExceeded ===
+
+impl fmt::Display for DeadlineExceeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the call was not done within its deadline; what was sent may have been executed",
+        )
+    }
+}
+
+impl Error for DeadlineExceeded {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        static TIMED_OUT: LazyLock<io::Error> = LazyLock::new(|| io::ErrorKind::TimedOut.into());
+        Some(&*TIMED_OUT)
+    }
+}

@@ -24,11 +24,11 @@ mod webhooks;
 pub use self::client::{CallError, Client, ClientBuilder, accepted};
 pub use self::client::{ClientStack, ClientStackBuilder};
 pub use self::environment::Environment;
-pub use self::error::{ConfigError, DeadlineExceeded, Outside};
+pub use self::error::{ConfigError, DeadlineExceeded, ForeignCredentials, Outside};
 pub use self::stage::Stage;
 #[cfg(feature = "tower")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
-pub use self::webhooks::{WebhookBody, Webhooks, WebhooksBuilder};
+pub use self::webhooks::{WebhookBody, WebhookFuture, Webhooks, WebhooksBuilder};
 
 // The boxes, each as it is on its own: who takes the paved road needs no other line in `Cargo.toml`.
 pub use golive_auth_refresh as auth_refresh;

@@ -33,3 +33,29 @@ fn stack() -> ClientStack {
 }
 
 contract!(stack());
+
+/// What a program keeps in its state and shares between its tasks.
+#[test]
+fn everything_can_be_shared_between_tasks() {
+    fn shared<T: Clone + Send + Sync + Unpin + std::fmt::Debug + 'static>() {}
+    fn sent<T: Send + Sync + std::fmt::Debug + 'static>() {}
+    fn error<T: std::error::Error + Send + Sync + 'static>() {}
+
+    shared::<golive::Client>();
+    shared::<ClientStack>();
+    shared::<Environment>();
+    shared::<golive::Webhooks<golive::webhook_inbox::MemoryStore>>();
+    shared::<golive::secrets::ClientSecret>();
+    shared::<golive::secrets::WebhookSecret>();
+    sent::<golive::ClientBuilder>();
+    sent::<golive::ClientStackBuilder>();
+    sent::<golive::WebhooksBuilder<golive::webhook_inbox::MemoryStore>>();
+    sent::<golive::WebhookBody>();
+    error::<golive::ConfigError>();
+    error::<golive::CallError>();
+    error::<golive::Outside>();
+    error::<golive::ForeignCredentials>();
+    error::<golive::DeadlineExceeded>();
+    error::<golive::secrets::Unusable>();
+    error::<golive::secrets::WebhookSecretError>();
+}

@@ -2,12 +2,19 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     reason = "the helpers of a test fail it as the test itself does"
 )]
 
-use std::time::Duration;
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
+use bytes::Bytes;
 use golive::auth_refresh::client_credentials::Credentials;
 use golive::core::{CallHandle, Disposition, caused_by};
 use golive::telemetry::{Renewals, Telemetry};
@@ -218,6 +225,66 @@ async fn a_refusal_says_what_is_wrong_with_each_field_and_what_to_quote() {
     for field in problem.errors() {
         assert!(shown.contains(field.detail.as_deref().unwrap()), "{shown}");
     }
+}
+
+/// A body that can be sent once.
+struct Once(Option<&'static str>);
+
+impl http_body::Body for Once {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        let text = self.0.take();
+        Poll::Ready(text.map(|text| Ok(http_body::Frame::data(Bytes::from(text)))))
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_can_be_sent_once_is_and_its_refusal_is_handed_on() {
+    let provider = provider().await;
+    let post = || Fault::on(Method::POST, "/customers");
+    provider.faults().push(post().times(1).status(503));
+    let client = builder(&provider).build().unwrap();
+    let request = client.post("/customers");
+    let once = reqwest::Body::wrap(Once(Some("{}")));
+    let error = accepted(request.body(once).send().await).await.unwrap_err();
+    assert_eq!(error.status().map(|status| status.as_u16()), Some(503));
+    let seen = creations(&provider);
+    assert_eq!(seen.len(), 1);
+    assert!(seen[0].header("idempotency-key").is_some());
+}
+
+/// A body that never comes.
+struct Never;
+
+impl http_body::Body for Never {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_whose_body_never_comes_is_a_refusal_all_the_same() {
+    let refused = http::Response::builder()
+        .status(409)
+        .header("x-request-id", "req_1")
+        .body(reqwest::Body::wrap(Never))
+        .unwrap();
+    let answered = accepted(Ok(refused.into()));
+    let error = tokio::time::timeout(Duration::from_secs(6), answered).await;
+    let error = error.expect("it waits for ever").unwrap_err();
+    assert_eq!(error.problem().unwrap().request_id(), Some("req_1"));
+    assert_eq!(error.status().map(|status| status.as_u16()), Some(409));
 }
 
 #[test]

@@ -6,14 +6,22 @@
     reason = "the helpers of a test fail it as the test itself does"
 )]
 
-use std::{collections::BTreeMap, convert::Infallible, future::pending, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    future::pending,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use golive::telemetry::Webhooks as Recorder;
 use golive::webhook_inbox::{
     Accepted, Claim, Event, EventKey, Fenced, MemoryStore, Owner, Release, Store, StoreError,
 };
-use golive::webhook_verify::{Key, Signer, Verifier};
+use golive::webhook_verify::{Key, Signer, Verifier, tower::SharedVerifier};
 use golive::{ConfigError, Webhooks};
 use golive_testkit::ManualClock;
 use http::{Request, Response};
@@ -156,6 +164,147 @@ async fn a_store_that_hangs_is_answered_for_in_time_so_that_the_event_comes_agai
     assert!(response.headers().contains_key("retry-after"));
     let body = response.into_body().collect().await.unwrap().to_bytes();
     assert!(body.starts_with(b"{"), "{body:?}");
+}
+
+/// A body of one byte a second, for ever.
+struct Trickle(tokio::time::Interval);
+
+impl http_body::Body for Trickle {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        let byte = http_body::Frame::data(Bytes::from_static(b" "));
+        self.0.poll_tick(cx).map(|_| Some(Ok(byte)))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_trickles_in_is_not_waited_for_beyond_the_time_to_answer() {
+    let webhooks = Webhooks::builder(memory(), verifier())
+        .clock(ManualClock::at(NOW))
+        .answer_within(Duration::from_secs(3))
+        .build()
+        .unwrap();
+    let second = tokio::time::interval(Duration::from_secs(1));
+    let slow = delivery("e1", "{}").map(|_| Trickle(second));
+    let started = tokio::time::Instant::now();
+    let answer: Result<_, Infallible> = webhooks.oneshot(slow).await;
+    assert_eq!(answer.unwrap().status(), 503);
+    assert_eq!(started.elapsed(), Duration::from_secs(3));
+}
+
+/// A store whose commits take 6 seconds, and go on without whoever asked for them.
+struct Slow(Arc<MemoryStore>);
+
+impl Store for Slow {
+    async fn accept(&self, event: Event) -> Result<Accepted, StoreError> {
+        let store = Arc::clone(&self.0);
+        let commit = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(6)).await;
+            store.accept(event).await
+        });
+        commit.await.unwrap()
+    }
+    async fn claim(&self, owner: Owner, lease: Duration) -> Result<Option<Claim>, StoreError> {
+        self.0.claim(owner, lease).await
+    }
+    async fn renew(&self, _: &EventKey, _: Owner, _: Duration) -> Result<Fenced, StoreError> {
+        pending().await
+    }
+    async fn ready(&self) {
+        pending::<()>().await;
+    }
+    async fn complete(&self, _: &EventKey, _: Owner) -> Result<Fenced, StoreError> {
+        pending().await
+    }
+    async fn release(&self, _: &EventKey, _: Owner, _: Release) -> Result<Fenced, StoreError> {
+        pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_ends_after_the_503_is_one_event_and_what_comes_again_a_duplicate() {
+    let memory = memory();
+    let slow = Webhooks::builder(Arc::new(Slow(Arc::clone(&memory))), verifier())
+        .clock(ManualClock::at(NOW))
+        .build()
+        .unwrap();
+    assert_eq!(answer(&slow, delivery("e1", "{}")).await.status(), 503);
+    // A server that hangs up half-way loses nothing either.
+    let hung_up = tokio::time::timeout(Duration::from_secs(1), answer(&slow, delivery("e2", "{}")));
+    assert!(hung_up.await.is_err());
+    tokio::time::sleep(Duration::from_secs(10)).await;
+
+    let fast = Webhooks::builder(Arc::clone(&memory), verifier())
+        .clock(ManualClock::at(NOW))
+        .build()
+        .unwrap();
+    for id in ["e1", "e2"] {
+        let again = answer(&fast, delivery(id, "{}")).await;
+        assert_eq!(again.status(), 200);
+        assert_eq!(again.extensions().get(), Some(&Accepted::Duplicate));
+    }
+}
+
+#[tokio::test]
+async fn the_longest_body_is_what_the_verifier_of_the_moment_says() {
+    let limited = |bytes: usize| {
+        let verifier = Verifier::builder().key(key()).max_body_bytes(bytes);
+        verifier.build().unwrap()
+    };
+    let shared = SharedVerifier::new(limited(10));
+    let webhooks = Webhooks::builder(memory(), shared.clone())
+        .clock(ManualClock::at(NOW))
+        .build()
+        .unwrap();
+    let long = r#"{"id": "longer than ten bytes"}"#;
+    assert_eq!(answer(&webhooks, delivery("e1", long)).await.status(), 413);
+    shared.store(limited(100));
+    assert_eq!(answer(&webhooks, delivery("e1", long)).await.status(), 200);
+    shared.store(limited(10));
+    assert_eq!(answer(&webhooks, delivery("e1", long)).await.status(), 413);
+}
+
+#[tokio::test]
+async fn an_event_is_known_by_the_id_that_was_signed_and_by_nothing_else() {
+    let store = memory();
+    let webhooks = Webhooks::builder(Arc::clone(&store), verifier())
+        .source("dinie")
+        .clock(ManualClock::at(NOW))
+        .build()
+        .unwrap();
+    // What somebody in front left in the extensions is not what was verified.
+    let mut request = delivery("signed", "{}");
+    let other = delivery("other", "{}");
+    let body = other
+        .clone()
+        .into_body()
+        .collect()
+        .await
+        .unwrap()
+        .to_bytes();
+    let now = golive::webhook_verify::UnixTime::from(NOW);
+    let verified = verifier();
+    let verified = verified.verify(other.headers(), &body, now).unwrap();
+    request.extensions_mut().insert(verified.into_owned());
+    assert_eq!(answer(&webhooks, request).await.status(), 200);
+    // A second id is no id.
+    let mut twice = delivery("signed", "{}");
+    twice
+        .headers_mut()
+        .append("webhook-id", "other".parse().unwrap());
+    assert_eq!(answer(&webhooks, twice).await.status(), 400);
+
+    let claim = store.claim(Owner::random(), Duration::from_secs(9)).await;
+    let claim = claim.unwrap().unwrap();
+    assert_eq!(
+        claim.event.key(),
+        &EventKey::new("dinie", "signed").unwrap()
+    );
 }
 
 #[test]

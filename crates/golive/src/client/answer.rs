@@ -1,8 +1,14 @@
 //! What came of a call, told apart: an answer, a refusal with its reasons, or none.
 
+use std::time::Duration;
+
 use golive_problem::Problem;
 use http::StatusCode;
 use reqwest::Response;
+use tokio::time::{Instant, timeout_at};
+
+/// How long the body of a refusal is waited for.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a call did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +26,7 @@ pub enum CallError {
 /// Takes what came of a call, and turns a refusal into what it says: title, detail, and the field
 /// errors of a 422.
 ///
-/// At most [`Problem::MAX_BYTES`] of its body are read. Without a readable problem there is still
+/// At most [`Problem::MAX_BYTES`] of its body are read, and for 5 seconds at most. Without a readable problem there is still
 /// its status, and the `X-Request-Id` to quote to the provider's support.
 ///
 /// # Errors
@@ -45,8 +51,10 @@ pub async fn accepted(
 
 async fn read(mut response: Response, status: StatusCode) -> Problem {
     let mut body = Vec::new();
-    // A body that breaks off is no reason to forget the status.
-    while let Ok(Some(chunk)) = response.chunk().await {
+    // The deadline of the call ended with its headers, and a transport need not have a timeout.
+    let until = Instant::now() + READ_TIMEOUT;
+    // A body that breaks off, or does not come, is no reason to forget the status.
+    while let Ok(Ok(Some(chunk))) = timeout_at(until, response.chunk()).await {
         body.extend_from_slice(&chunk);
         if body.len() > Problem::MAX_BYTES {
             break;

@@ -14,7 +14,7 @@ const DEFAULT_DEADLINE: Duration = Duration::from_secs(60);
 const MAX_DEADLINE: Duration = Duration::from_secs(3600);
 
 /// Every box of the sending side as one middleware, in the order of golive's architecture:
-/// environment, deadline, telemetry of the call, idempotency key, backoff, token, telemetry of the
+/// environment, telemetry of the call, deadline, idempotency key, backoff, token, telemetry of the
 /// attempt.
 ///
 /// It is a tower layer (feature `tower`) and a reqwest middleware (feature `reqwest`), for a
@@ -49,7 +49,7 @@ type Parts = Stack<
     Over<
         Over<
             Over<
-                Over<Over<Over<Boundary, Deadline>, Option<CallTelemetry>>, IdempotencyKeys>,
+                Over<Over<Over<Boundary, Option<CallTelemetry>>, Deadline>, IdempotencyKeys>,
                 Backoff,
             >,
             AuthRefresh,
@@ -148,8 +148,8 @@ impl Settings {
         };
         let parts = Stack::new()
             .push(Boundary::new(Arc::new(environment)))
-            .push(Deadline(self.deadline))
             .push(call)
+            .push(Deadline(self.deadline))
             .push(self.keys)
             .push(self.backoff.unwrap_or_else(backoff))
             .push(auth)

@@ -8,10 +8,10 @@ use golive_auth_refresh::{
         CredentialError, CredentialSet, CredentialSource, Credentials, Rereading,
     },
 };
-use golive_secrets_provider::{FieldError, Handle, NotText, SecretError, Version};
+use golive_secrets_provider::{FieldError, Handle, SecretError, Version};
 use secrecy::ExposeSecret as _;
 
-use crate::{Environment, error::ForeignCredentials};
+use crate::{Environment, ForeignCredentials};
 
 const CLIENT_ID: &str = "client_id";
 const CLIENT_SECRET: &str = "client_secret";
@@ -38,15 +38,9 @@ pub enum Unusable {
     /// It is not the JSON object that was expected.
     #[error(transparent)]
     Field(#[from] FieldError),
-    /// It is no text.
-    #[error(transparent)]
-    NotText(#[from] NotText),
     /// The id or the secret in it cannot be used.
     #[error(transparent)]
     Credentials(#[from] ConfigError),
-    /// It is for the other stage.
-    #[error(transparent)]
-    Foreign(#[from] ForeignCredentials),
 }
 
 /// Credentials that were checked against their environment, whenever they change.
@@ -109,8 +103,11 @@ impl CredentialSource for ClientSecret {
 
     fn reread(&self) -> Rereading<'_> {
         Box::pin(async {
-            // What came of it the next `load` says.
-            let _ = self.handle.refresh().await;
+            // What came of it the next `load` says. The first fetch is as good as another one.
+            let _ = match self.handle.load() {
+                Err(SecretError::NotYet { .. }) => self.handle.ready().await,
+                _ => self.handle.refresh().await,
+            };
         })
     }
 }

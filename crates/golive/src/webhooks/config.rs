@@ -29,7 +29,6 @@ pub struct WebhooksBuilder<St> {
     source: Box<str>,
     varying: Arc<[Box<str>]>,
     answer_within: Duration,
-    max_body_bytes: usize,
     recorder: Option<Recorder>,
     clock: Arc<dyn Clock>,
 }
@@ -38,14 +37,12 @@ pub struct WebhooksBuilder<St> {
 
 impl<St: Store> WebhooksBuilder<St> {
     pub(super) fn new(store: Arc<St>, verifiers: Arc<dyn VerifierSource>) -> Self {
-        let max_body_bytes = verifiers.load().max_body_bytes();
         Self {
             store,
             verifiers,
             source: DEFAULT_SOURCE.into(),
             varying: VARYING.map(Box::from).into(),
             answer_within: DEFAULT_ANSWER_WITHIN,
-            max_body_bytes,
             recorder: None,
             clock: Arc::new(SystemClock),
         }
@@ -103,7 +100,8 @@ impl<St: Store> WebhooksBuilder<St> {
                 EventKey::new(&source, verified.id()).ok()
             })
             .with_fingerprint(move |_, body| fingerprint::of(body, &varying))
-            .with_max_body_bytes(self.max_body_bytes);
+            // The verifier of the moment has bounded it already.
+            .with_max_body_bytes(usize::MAX);
         let verify = VerifyLayer::following(self.verifiers).with_clock(self.clock);
         Ok(Webhooks::from_parts(
             verify.layer(accept),

@@ -11,8 +11,11 @@ pub(super) fn of(body: &[u8], varying: &[Box<str>]) -> Fingerprint {
     match serde_json::from_slice(body) {
         Ok(Value::Object(mut event)) => {
             event.retain(|name, _| !varying.iter().any(|one| **one == **name));
-            // Members are in the order of their names.
-            Fingerprint::of(Value::Object(event).to_string().as_bytes())
+            let mut event = Value::Object(event);
+            // They are in this order already, unless another crate has turned on serde_json's
+            // `preserve_order`: then what is kept would depend on who else is in the build.
+            event.sort_all_objects();
+            Fingerprint::of(event.to_string().as_bytes())
         }
         _ => Fingerprint::of(body),
     }

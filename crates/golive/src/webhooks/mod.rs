@@ -7,4 +7,4 @@ mod service;
 
 pub use self::body::WebhookBody;
 pub use self::config::WebhooksBuilder;
-pub use self::service::Webhooks;
+pub use self::service::{WebhookFuture, Webhooks};

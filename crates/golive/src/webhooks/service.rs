@@ -50,7 +50,9 @@ pub struct Webhooks<St> {
 }
 
 /// The future of [`Webhooks`].
-type Answering = Pin<Box<dyn Future<Output = Result<Response<WebhookBody>, Infallible>> + Send>>;
+pub struct WebhookFuture {
+    inner: Pin<Box<dyn Future<Output = Response<WebhookBody>> + Send>>,
+}
 
 // === impl Webhooks ===
 
@@ -81,30 +83,33 @@ where
 {
     type Response = Response<WebhookBody>;
     type Error = Infallible;
-    type Future = Answering;
+    type Future = WebhookFuture;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         <Inner<St> as Service<Request<B>>>::poll_ready(&mut self.inner, cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> WebhookFuture {
         let answer = self.inner.call(request);
         let within = self.answer_within;
         let recorder = self.recorder.clone();
-        Box::pin(async move {
+        let inner = async move {
             // A store that was not in time may keep the event all the same; then the next attempt
             // is a duplicate, and answered so.
             let Ok(Ok(response)) = timeout(within, answer).await else {
                 if let Some(recorder) = recorder {
                     recorder.failed("timeout");
                 }
-                return Ok(too_slow());
+                return too_slow();
             };
             if let Some(recorder) = recorder {
                 record(&recorder, &response);
             }
-            Ok(response.map(WebhookBody::inner))
-        })
+            response.map(WebhookBody::inner)
+        };
+        WebhookFuture {
+            inner: Box::pin(inner),
+        }
     }
 }
 
@@ -123,6 +128,22 @@ impl<St> fmt::Debug for Webhooks<St> {
         f.debug_struct("Webhooks")
             .field("answer_within", &self.answer_within)
             .finish_non_exhaustive()
+    }
+}
+
+// === impl WebhookFuture ===
+
+impl Future for WebhookFuture {
+    type Output = Result<Response<WebhookBody>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.inner.as_mut().poll(cx).map(Ok)
+    }
+}
+
+impl fmt::Debug for WebhookFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookFuture").finish_non_exhaustive()
     }
 }
 
