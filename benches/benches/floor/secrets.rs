@@ -55,8 +55,9 @@ pub(crate) fn gates() -> Vec<Gate> {
             "1,000 tasks on a cold secret, AWSCURRENT alone",
             Spread::exactly(alone),
         ),
+        // The API answers one stage at a time.
         Gate::at_most(
-            1.0,
+            2.0,
             "requests",
             "1,000 tasks on a cold secret, AWSCURRENT and AWSPREVIOUS",
             Spread::exactly(pair),

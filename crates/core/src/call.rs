@@ -107,7 +107,7 @@ impl Call {
     /// Whether the response of the last attempt belongs to another request than the one that was
     /// sent: the client below has followed a redirect, and nothing that the response says is about
     /// the request itself. Known in the reqwest face; a tower service that follows redirects hides
-    /// it.
+    /// it, and so does a redirect to the very same URL.
     #[must_use]
     pub fn was_redirected(&self) -> bool {
         self.redirected
