@@ -64,7 +64,7 @@ fn explain_case(case: &Case, out: &mut dyn Write) -> std::io::Result<()> {
     }
     let flaws: Vec<&str> = FLAWS
         .iter()
-        .filter(|f| f.fails.contains(&case.id))
+        .filter(|f| f.fails.contains(&case.id) || f.warns.contains(&case.id))
         .map(|f| f.name)
         .collect();
     if !flaws.is_empty() {

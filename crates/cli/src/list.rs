@@ -64,7 +64,11 @@ fn subjects(out: &mut dyn Write) -> std::io::Result<()> {
     for flaw in &FLAWS {
         writeln!(out, "{NAME}flawed:{}{NAME:#}", flaw.name)?;
         writeln!(out, "    {}", flaw.says)?;
-        writeln!(out, "    {DIM}fails {}{DIM:#}", flaw.fails.join(", "))?;
+        for (word, cases) in [("fails", flaw.fails), ("is warned of", flaw.warns)] {
+            if !cases.is_empty() {
+                writeln!(out, "    {DIM}{word} {}{DIM:#}", cases.join(", "))?;
+            }
+        }
     }
     Ok(())
 }

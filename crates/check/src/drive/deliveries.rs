@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use golive::webhook_verify::{Key, KeyError, Signer};
 use golive_sandbox::{Delivery, Event};
-use golive_webhook_verify::{Key, KeyError, Signer};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 

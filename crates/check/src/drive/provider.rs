@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, UNIX_EPOCH};
 
-use golive_core::{Clock as _, SystemClock};
+use golive::core::{Clock as _, SystemClock};
 use golive_sandbox::{Dialect, RateLimit, Sandbox, StartError};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;

@@ -32,6 +32,11 @@ pub(super) fn a_rotation_loses_nothing(trace: &Trace) -> Judgement {
         return Judgement::inconclusive(observed, missing);
     }
     if let Some(lost) = drill.lost.first() {
+        let control = trace.call("create", "before");
+        if control.is_some_and(|outcome| outcome.ok() != Some(true)) {
+            let missing = "an operation that succeeds before the rotation (control)";
+            return Judgement::inconclusive(observed, missing);
+        }
         let reason = format!(
             "an operation was lost: {} {}",
             lost.hook,
@@ -182,6 +187,16 @@ mod tests {
         let both = never.push(Entry::token_request_by("new", 120, 200));
         let both = both.push(Entry::token_request_by("old", 130, 200));
         assert_eq!(verdict(&both), Verdict::Fail);
+    }
+
+    #[test]
+    fn what_was_lost_before_the_rotation_already_is_not_its_loss() {
+        let lost = |before| {
+            let trace = drilled().called("create", "last", false, "422");
+            verdict(&trace.called("create", "before", before, ""))
+        };
+        assert_eq!(lost(true), Verdict::Fail);
+        assert_eq!(lost(false), Verdict::Inconclusive);
     }
 
     #[test]
