@@ -22,7 +22,7 @@ pub(crate) fn allowed(package: &str, tree: &Tree) -> BTreeSet<String> {
             continue; // Tidy says so already.
         };
         let used = members.iter().copied();
-        open.extend(used.filter(|other| place.may_use(other.folder(), tree)));
+        open.extend(used.filter(|other| place.may_use(other.folder())));
     }
     found
 }

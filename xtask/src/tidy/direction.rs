@@ -43,7 +43,7 @@ fn of(member: &Member, tree: &Tree) -> Vec<Finding> {
                     "name it by path alone",
                 );
             }
-        } else if !dependency.dev && !place.may_use(used, tree) {
+        } else if !dependency.dev && !place.may_use(used) {
             fail(
                 format!("`{}` may not depend on `{used}`", member.folder()),
                 "let this crate state what it needs as a small trait; or argue for another \

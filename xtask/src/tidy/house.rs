@@ -1,7 +1,5 @@
 //! The house: which crates there are, of what kind, and who may depend on whom.
 
-use super::tree::Tree;
-
 /// What a crate is for, and with that, which files it consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -72,15 +70,10 @@ pub(crate) fn find(folder: &str) -> Option<&'static Place> {
 
 impl Place {
     /// Whether `self` may depend on the crate in `folder`.
-    pub(crate) fn may_use(&self, folder: &str, tree: &Tree) -> bool {
-        let glues = match self.folder {
-            // The paved road is where the boxes meet.
-            "golive" => true,
-            // Until there is a paved road, the built-in subjects glue the boxes themselves.
-            "check" => !tree.has("golive"),
-            _ => false,
-        };
-        self.uses.contains(&folder) || (glues && (BOXES.contains(&folder) || BOX.contains(&folder)))
+    pub(crate) fn may_use(&self, folder: &str) -> bool {
+        // The paved road is where the boxes meet.
+        let meets = self.folder == "golive" && BOXES.contains(&folder);
+        meets || self.uses.contains(&folder)
     }
 }
 
@@ -109,12 +102,19 @@ mod tests {
     }
 
     #[test]
-    fn the_checker_glues_boxes_only_while_there_is_no_paved_road() {
-        let check = find("check").unwrap();
-        let mut tree = Tree::default();
-        assert!(check.may_use("backoff", &tree));
-        tree.add("crates/golive", "");
-        assert!(!check.may_use("backoff", &tree));
-        assert!(check.may_use("golive", &tree));
+    fn boxes_meet_in_the_facade_and_nowhere_else() {
+        for place in HOUSE {
+            for one in BOXES.iter().filter(|one| **one != place.folder) {
+                let signs = place.folder == "sandbox" && *one == "webhook-verify";
+                let keeps = STORE.contains(one) && place.uses == STORE;
+                let meets = place.folder == "golive";
+                assert_eq!(
+                    place.may_use(one),
+                    signs || keeps || meets,
+                    "{} → {one}",
+                    place.folder
+                );
+            }
+        }
     }
 }

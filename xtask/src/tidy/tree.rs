@@ -67,10 +67,6 @@ impl Tree {
         self.members.iter().find(|member| member.path == path)
     }
 
-    pub(crate) fn has(&self, folder: &str) -> bool {
-        self.get(folder).is_some()
-    }
-
     /// The packages under `crates/`: those that are products, not tools.
     pub(crate) fn crates(&self) -> impl Iterator<Item = &Member> {
         let members = self.members.iter();
