@@ -11,7 +11,7 @@ mod webhook;
 
 pub(crate) use self::client::Admitted;
 pub use self::client::{ClientSecret, Unusable};
-pub use self::dates::note_dates;
+pub use self::dates::{follow_dates, note_dates};
 #[cfg(feature = "tower")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
 pub use self::webhook::{WebhookSecret, WebhookSecretError};
