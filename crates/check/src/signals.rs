@@ -1,12 +1,21 @@
 //! What counts as telling an operator that something is wrong: pure decisions
 //! over a trace.
 
-use crate::trace::{Outcome, Trace, Watched};
+use crate::trace::{Alert, Outcome, Trace, Watched};
 
 /// Words of the names, labels and texts that tell of trouble.
-const WORDS: [&str; 9] = [
-    "error",
+///
+/// NOTE: in the languages of the provider's customers; `erro` begins "error".
+const WORDS: [&str; 16] = [
+    "erro",
     "fail",
+    "falh",
+    "fallo",
+    "fallid",
+    "recus",
+    "rechaz",
+    "rejei",
+    "inválid",
     "5xx",
     "reject",
     "refus",
@@ -25,6 +34,8 @@ pub(crate) struct Changed<'t> {
     pub(crate) telling: Vec<&'t str>,
     /// Counters that did so, but whose names tell nothing.
     pub(crate) silent: Vec<&'t str>,
+    /// Counters that tell of trouble, but rose while all went well, too.
+    pub(crate) noisy: Vec<&'t str>,
     /// Whether the page followed what the subject did before: any counter rose.
     pub(crate) follows: bool,
 }
@@ -42,24 +53,45 @@ pub(crate) fn changed<'t>(trace: &'t Trace, during: &str) -> Option<Changed<'t>>
     for series in now.risen_since(normal).filter(|s| !usual.contains(s)) {
         if tells_of_trouble(series) {
             changed.telling.push(series);
-        } else if now.counts(series) && !is_part_of_histogram(series) {
+        } else if now.may_count(series) && !is_part_of_histogram(series) {
             changed.silent.push(series);
         }
     }
+    let again = now.risen_since(normal).filter(|s| usual.contains(s));
+    changed.noisy = again
+        .filter(|s| now.may_count(s) && tells_of_trouble(s))
+        .collect();
     Some(changed)
 }
 
-/// The alerts of trouble that came since the page `normal` was read.
+/// Whether the page went on after that of the label was read: then it shows all
+/// that came before that, and its silence counts.
+pub(crate) fn went_on(trace: &Trace, during: &str, after: &str) -> bool {
+    let page = |label: &str| trace.pages.get(label);
+    let (Some(during), Some(after)) = (page(during), page(after)) else {
+        return false;
+    };
+    let mut risen = after.risen_since(during);
+    risen.any(|series| after.counts(series))
+}
+
+/// The alerts of trouble that came since the page `normal` was read; none if
+/// one came before that, while all went well.
 pub(crate) fn alerts(trace: &Trace) -> Vec<&str> {
     let Some(since) = trace.moment("normal") else {
         return Vec::new();
     };
-    let alerts = trace.alerts.iter().filter(|a| a.firing && a.at >= since);
-    let telling = |text: &&str| {
-        let lower = text.to_lowercase();
-        tells_of_trouble(text) || ALERT_WORDS.iter().any(|word| lower.contains(word))
+    let telling = |alert: &&Alert| {
+        let lower = alert.text.to_lowercase();
+        let word = ALERT_WORDS.iter().any(|word| lower.contains(word));
+        alert.firing && (word || tells_of_trouble(&lower))
     };
-    alerts.map(|a| a.text.as_str()).filter(telling).collect()
+    let alerts = trace.alerts.iter().filter(telling);
+    let (since, before): (Vec<&Alert>, Vec<&Alert>) = alerts.partition(|a| a.at >= since);
+    match before.as_slice() {
+        [] => since.iter().map(|a| a.text.as_str()).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Whether there is anything that a judge would take for a signal.
@@ -69,14 +101,25 @@ pub(crate) fn any(trace: &Trace, during: &str) -> bool {
 
 /// All that the subject said of stuck customers.
 pub(crate) fn reported(trace: &Trace) -> String {
+    let alerts = trace.alerts.iter().filter(|a| a.firing);
+    let alerts = alerts.map(|a| a.text.as_str());
+    let texts: Vec<&str> = by_hook(trace).chain(alerts).collect();
+    texts.join("\n")
+}
+
+/// Whether the hook itself names one of them.
+pub(crate) fn hook_names(trace: &Trace, watched: &[Watched]) -> bool {
+    let texts: Vec<&str> = by_hook(trace).collect();
+    let reported = texts.join("\n");
+    watched.iter().any(|w| names(&reported, w))
+}
+
+fn by_hook(trace: &Trace) -> impl Iterator<Item = &str> {
     let hook = trace.calls.iter().filter(|c| c.hook == "stuck");
-    let hook = hook.filter_map(|c| match &c.outcome {
+    hook.filter_map(|c| match &c.outcome {
         Outcome::Done { output, .. } => Some(output.as_str()),
         _ => None,
-    });
-    let alerts = trace.alerts.iter().filter(|a| a.firing);
-    let texts: Vec<&str> = hook.chain(alerts.map(|a| a.text.as_str())).collect();
-    texts.join("\n")
+    })
 }
 
 /// Whether a customer is named there, by either id and not as a part of another.
@@ -102,8 +145,14 @@ fn tells_of_trouble(text: &str) -> bool {
 
 /// A label such as `code="503"`.
 fn has_error_status(text: &str) -> bool {
-    text.split('"').any(|value| {
-        matches!(value.as_bytes(), [b'4' | b'5', a, b] if a.is_ascii_digit() && b.is_ascii_digit())
+    let parts: Vec<&str> = text.split('"').collect();
+    parts.windows(2).any(|pair| match pair {
+        // The bound of a histogram's bucket is no status.
+        [label, value] if !label.ends_with("{le=") && !label.ends_with(",le=") => matches!(
+            value.as_bytes(),
+            [b'4' | b'5', a, b] if a.is_ascii_digit() && b.is_ascii_digit()
+        ),
+        _ => false,
     })
 }
 
@@ -130,11 +179,12 @@ mod tests {
         let trace = pages(
             "r_total{code=\"200\"} 1\nlast_error_age 1\n",
             "r_total{code=\"200\"} 3\nlast_error_age 2\n",
-            "r_total{code=\"200\"} 3\nr_total{code=\"503\"} 4\nlast_error_age 3\nretries_total 3\nmem 9\nd_bucket{le=\"5\"} 1\n",
+            "# TYPE mem gauge\nr_total{code=\"200\"} 3\nr_total{code=\"503\"} 4\nlast_error_age 3\nretries_total 3\nmem 9\nd_bucket{op=\"a\",le=\"500\"} 1\nerros 1\ntentativas 2\n",
         );
         let changed = changed(&trace, "during").unwrap();
-        assert_eq!(changed.telling, ["r_total{code=\"503\"}"]);
-        assert_eq!(changed.silent, ["retries_total"]);
+        assert_eq!(changed.telling, ["erros", "r_total{code=\"503\"}"]);
+        assert_eq!(changed.silent, ["retries_total", "tentativas"]);
+        assert_eq!(changed.noisy, ["last_error_age"]);
         assert!(changed.follows);
         assert!(any(&trace, "during"));
     }
@@ -155,6 +205,21 @@ mod tests {
         let told = pages("", "", "").with_alert(101, "HTTP 500 at the provider");
         assert_eq!(alerts(&told).len(), 1);
         assert!(any(&told, "during"));
+        let mut resolved = told.clone();
+        resolved.alerts[0].firing = false;
+        assert!(alerts(&resolved).is_empty());
+        let always = told.with_alert(50, "HTTP 500 at the provider");
+        assert!(alerts(&always).is_empty() && !any(&always, "during"));
+        let brazilian = pages("", "", "").with_alert(101, "Falha no provedor");
+        assert_eq!(alerts(&brazilian).len(), 1);
+    }
+
+    #[test]
+    fn a_page_goes_on_if_a_counter_rose_after_it_was_read() {
+        let trace = |after: &str| pages("", "", "a_total 1\nmem 1\n").with_page("after", after);
+        assert!(went_on(&trace("a_total 2\n"), "during", "after"));
+        assert!(!went_on(&trace("a_total 1\nmem 2\n"), "during", "after"));
+        assert!(!went_on(&pages("", "", "a_total 1"), "during", "after"));
     }
 
     #[test]

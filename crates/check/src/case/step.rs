@@ -73,10 +73,16 @@ pub enum Step {
     /// for so long. What was read before under `before` and `normal` is what
     /// changes without errors.
     AwaitSignal(&'static str, Duration),
+    /// Reads the metrics again after more that goes well, until they show that,
+    /// or for so long: only then do they show what came before it. Nothing is
+    /// waited for if there was a signal.
+    AwaitFollowed(&'static str, Duration),
     /// Seeds customers of whom some have been in their state for days.
     SeedStuck(&'static str),
     /// Hook `stuck`; without it, waits so long for an alert.
     AskStuck(&'static str, Duration),
+    /// Hook `logs`: notes how the log is, so that one that stands still is known.
+    ReadLog(&'static str),
     /// Looks for secrets and personal numbers in the logs (hook `logs`) and in
     /// all else that came out of the subject since the start.
     Search(&'static str),
@@ -160,7 +166,7 @@ impl Step {
             Self::Rotate(_) => Need::Hook(Hook::RotateCredential),
             Self::ReadMetrics(_) => Need::Hook(Hook::Metrics),
             Self::AskStuck(..) => Need::Hook(Hook::Stuck),
-            Self::Search(_) => Need::Hook(Hook::Logs),
+            Self::ReadLog(_) | Self::Search(_) => Need::Hook(Hook::Logs),
             _ => return None,
         })
     }

@@ -92,6 +92,14 @@ impl Hook {
             Self::Stuck => "stuck",
         }
     }
+
+    /// Whether its output is read by us, not shown to a user.
+    pub(super) const fn prints_data(self) -> bool {
+        matches!(
+            self,
+            Self::Effects | Self::Logs | Self::Metrics | Self::Stuck
+        )
+    }
 }
 
 // === impl Driver ===

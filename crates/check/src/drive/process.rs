@@ -65,7 +65,10 @@ impl Line {
             Some(64 | 127) => Outcome::NotOffered,
             None => Outcome::Broken("the hook was killed by a signal".to_owned()),
             Some(code) => {
-                output.push_str(&errors);
+                // What is read as data must not be spoilt by a warning beside it.
+                if code != 0 || !ask.hook.prints_data() {
+                    output.push_str(&errors);
+                }
                 Outcome::Done {
                     ok: code == 0,
                     output,
@@ -198,6 +201,20 @@ mod tests {
         let line = r#"sh -c 'echo "$1 $GOLIVE_MARK $GOLIVE_N $GOLIVE_BASE_URL"; echo err >&2' x"#;
         let output = "create-many m-1 3 http://x/v3\nerr\n".to_owned();
         assert_eq!(call(line, LIMIT).await, Outcome::Done { ok: true, output });
+    }
+
+    #[tokio::test]
+    async fn a_warning_beside_data_is_left_out() {
+        let line = Line {
+            line: "sh -c 'echo 1; echo deprecated >&2'".to_owned(),
+            environment: Vec::new(),
+            limit: LIMIT,
+        };
+        for hook in [Hook::Effects, Hook::Logs, Hook::Metrics, Hook::Stuck] {
+            let output = "1\n".to_owned();
+            let outcome = line.call(Ask::new(hook, "m", None)).await;
+            assert_eq!(outcome, Outcome::Done { ok: true, output });
+        }
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 /// Alerts that are kept; then the oldest go.
 const MAX_ALERTS: usize = 1_000;
-/// Of each text, in bytes.
+/// Of each text, in characters.
 const MAX_TEXT: usize = 16 * 1024;
 /// Of each request, in bytes.
 const MAX_BODY: usize = 256 * 1024;

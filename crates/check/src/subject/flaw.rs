@@ -118,7 +118,7 @@ pub static FLAWS: [Flaw; 25] = [
         name: "surfaces-expiry",
         mistake: Mistake::SurfacesExpiry,
         says: "believes expires_in alone, and surfaces a 401 token_expired",
-        fails: &["CRED-04", "AUTH-02"],
+        fails: &["AUTH-02"],
         warns: &[],
     },
     Flaw {

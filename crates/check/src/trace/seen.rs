@@ -24,6 +24,8 @@ pub struct Page {
     pub series: BTreeMap<String, f64>,
     /// The names that the page declares as counters.
     pub counters: Vec<String>,
+    /// The names that it declares as something else, such as gauges.
+    pub others: Vec<String>,
 }
 
 /// A customer that was seeded for the watch over stuck ones.
@@ -116,10 +118,14 @@ impl Page {
         for line in text.lines().map(str::trim) {
             if let Some(comment) = line.strip_prefix('#') {
                 let mut words = comment.split_whitespace();
-                if let (Some("TYPE"), Some(name), Some("counter")) =
+                if let (Some("TYPE"), Some(name), Some(kind)) =
                     (words.next(), words.next(), words.next())
                 {
-                    page.counters.push(name.to_owned());
+                    match kind {
+                        "counter" => page.counters.push(name.to_owned()),
+                        "untyped" | "unknown" => {}
+                        _ => page.others.push(name.to_owned()),
+                    }
                 }
             } else if let Some((series, value)) = sample(line) {
                 page.series.insert(series.to_owned(), value);
@@ -135,6 +141,13 @@ impl Page {
             .iter()
             .filter(move |(series, value)| **value > before(series))
             .map(|(series, _)| series.as_str())
+    }
+
+    /// Whether a series may be a counter, for all that the page says.
+    #[must_use]
+    pub fn may_count(&self, series: &str) -> bool {
+        let name = series.split('{').next().unwrap_or(series);
+        self.counts(series) || !self.others.iter().any(|known| known == name)
     }
 
     /// Whether a series only counts up: by its declared type, or by its name.
@@ -188,7 +201,9 @@ mod tests {
         let series: Vec<_> = page.series.iter().map(|(s, v)| (s.as_str(), *v)).collect();
         assert_eq!(series, expected);
         assert!(page.counts("a{p=\"1\"}") && page.counts("c_total{s=\"1\"}"));
-        assert!(!page.counts("b"));
+        assert!(!page.counts("b") && page.may_count("b"));
+        let gauge = Page::parse("# TYPE b gauge\n# TYPE u untyped\nb 1\nu 1\n");
+        assert!(!gauge.may_count("b") && gauge.may_count("u"));
     }
 
     #[test]

@@ -30,8 +30,8 @@ pub(super) static CASES: &[Case] = &[
     Case::new("CRED-02", C2, Must)
         .says(
             "calls, webhooks and errors of every kind, with a client secret, tokens, a webhook secret and CPFs that nothing else has; run after all other cases",
-            "none of them in the logs, in what hooks print, in requests, in answers to webhooks, in alerts or on the metrics page",
-            "any of them found: the file and line, or the hook, are printed",
+            "none of them in the logs, which were written to meanwhile, in what hooks print, in requests, in answers to webhooks, in alerts or on the metrics page",
+            "any of them found: the file and line, or the hook, are printed. What only looks like one in a request or an answer, of which no plain record is kept, convicts nobody",
         )
         .rests_on(
             "checklist C2: \"client_secret and webhook secrets live in a secrets manager, not in code or hard-coded environment variables\"; RFC 6819 §5.1.6 of access tokens: \"Keep them in transient memory (accessible by the client application only)\". OWASP Logging Cheat Sheet, data to exclude: access tokens, passwords, keys and personal data",
@@ -39,6 +39,7 @@ pub(super) static CASES: &[Case] = &[
         )
         .ready(
             &[
+                Step::ReadLog("begin"),
                 Step::Create("a"),
                 Step::Read("a"),
                 Step::List,
@@ -71,17 +72,21 @@ pub(super) static CASES: &[Case] = &[
     ),
     Case::new("CRED-04", C4, Must)
         .says(
-            "rotation: a second credential is issued and handed to the hook `rotate-credential`, both work for up to 15 s, then the first is revoked; operations all the while, each with an expired token",
-            "no failed operation; tokens are fetched with the second credential, and never again with the first",
-            "an operation is lost, or the first credential is still used",
+            "operations with an expired token (control); then rotation: a second credential is issued and handed to the hook `rotate-credential`, both work for up to 15 s, then the first is revoked; operations all the while, each with an expired token",
+            "no failed operation, and the customer of each is there; tokens are fetched with the second credential, and never again with the first",
+            "an operation is lost, or the first credential is still used 15 s after the hook said that the second one is in place",
         )
         .rests_on(
             "checklist C4: \"a process to rotate credentials every 90 days\"; the provider has no call for it: create, deploy, watch last_used_at of the old one stop, revoke (issued tokens live on for up to an hour, so that a broken rotation shows late)",
-            "read the client secret at each renewal from where it is kept, not once at start, and fetch the next token with the new one",
+            "read the client secret at each renewal from where it is kept, not once at start, and fetch the next token with the new one; where it is polled, let the hook have it read at once, or wait for that",
         )
         .ready(
             &[
                 Step::Create("before"),
+                Step::ExpireTokens,
+                Step::Create("control"),
+                Step::ExpireTokens,
+                Step::Create("control-2"),
                 Step::Rotate("rotation"),
                 Step::AwaitNewCredential("overlap", TAKEN_UP),
                 Step::RevokeOldCredential,

@@ -43,7 +43,12 @@ pub(super) fn failing_deliveries_are_told(trace: &Trace) -> Judgement {
 /// Whether an alert or the metrics tell of what went wrong.
 fn told(trace: &Trace, what: &str) -> Judgement {
     let alerts = signals::alerts(trace);
-    let changed = signals::changed(trace, "during");
+    // After the errors the page was read until it showed what came later still.
+    let now = match trace.pages.get("after") {
+        Some(_) => "after",
+        None => "during",
+    };
+    let changed = signals::changed(trace, now);
     if let Some(alert) = alerts.first() {
         let start: String = alert.chars().take(120).collect();
         return Judgement::pass(format!(
@@ -51,12 +56,18 @@ fn told(trace: &Trace, what: &str) -> Judgement {
             counted(alerts.len() as u64, "alert")
         ));
     }
+    let missing_alert = "an alert that names the errors, and does not come while all goes well";
+    let alerted = trace.alerts.iter().any(|a| a.firing);
     let Some(changed) = changed else {
-        return not_read(trace, what);
+        return match alerted {
+            true => Judgement::inconclusive(what, missing_alert),
+            false => not_read(trace, what),
+        };
     };
     let Changed {
         telling,
         silent,
+        noisy,
         follows,
     } = changed;
     if !telling.is_empty() {
@@ -70,6 +81,17 @@ fn told(trace: &Trace, what: &str) -> Judgement {
             "a series that names the errors; rose with them: {}",
             named(&silent)
         );
+        Judgement::inconclusive(format!("{what}; no alert"), missing)
+    } else if !noisy.is_empty() {
+        let missing = format!(
+            "a series that rises with the errors alone; these rose before, too: {}",
+            named(&noisy)
+        );
+        Judgement::inconclusive(format!("{what}; no alert"), missing)
+    } else if alerted {
+        Judgement::inconclusive(format!("{what}; no series rose with it"), missing_alert)
+    } else if !signals::went_on(trace, "during", "after") {
+        let missing = "a page of metrics that keeps up: it did not show what went well after the errors, either";
         Judgement::inconclusive(format!("{what}; no alert"), missing)
     } else {
         Judgement::fail(
@@ -110,6 +132,7 @@ fn named(series: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::by_hand::answered;
     use crate::verdict::Verdict;
 
     fn failed() -> Trace {
@@ -139,8 +162,24 @@ mod tests {
 
     #[test]
     fn a_page_that_counts_calls_and_no_errors_fails() {
-        let calls = with_pages(failed(), "c_total 9\nmem 3\n");
-        assert_eq!(verdict(&calls), Verdict::Fail);
+        let page = "# TYPE mem gauge\nc_total 9\nmem 3\n";
+        let calls = |after: &str| with_pages(failed(), page).with_page("after", after);
+        let went_on = calls("# TYPE mem gauge\nc_total 11\nmem 3\n");
+        assert_eq!(verdict(&went_on), Verdict::Fail);
+        // A page that is made once a minute has not shown the errors yet.
+        assert_eq!(verdict(&calls(page)), Verdict::Inconclusive);
+        let late = calls("c_total 11\ne_total{status=\"500\"} 1\n");
+        assert_eq!(verdict(&late), Verdict::Pass);
+        // An alert in other words, or one that comes whatever happens.
+        let words = went_on.clone().with_alert(9, "Problema com o provedor");
+        assert_eq!(verdict(&words), Verdict::Inconclusive);
+        let always = went_on.with_alert(4, "5xx").with_alert(9, "5xx");
+        assert_eq!(verdict(&always), Verdict::Inconclusive);
+        let before_too = with_pages(failed(), "")
+            .with_page("normal", "c_total 2\ne_total{status=\"500\"} 1\n")
+            .with_page("during", "c_total 2\ne_total{status=\"500\"} 2\n")
+            .with_page("after", "c_total 3\ne_total{status=\"500\"} 2\n");
+        assert_eq!(verdict(&before_too), Verdict::Inconclusive);
         let silent = with_pages(failed(), "c_total 9\nretries_total 1\n");
         assert_eq!(verdict(&silent), Verdict::Inconclusive);
     }
@@ -149,12 +188,17 @@ mod tests {
     fn who_shows_nothing_is_not_convicted_for_it() {
         let lacks = failed().asked("metrics", "before", Outcome::NotOffered);
         assert_eq!(verdict(&lacks), Verdict::Skip);
+        let always = lacks.with_alert(4, "5xx").with_alert(9, "5xx");
+        assert_eq!(verdict(&always), Verdict::Inconclusive);
         let still = failed()
             .with_page("before", "c_total 1\n")
             .with_page("normal", "c_total 1\n")
             .with_page("during", "c_total 1\n");
         assert_eq!(verdict(&still), Verdict::Inconclusive);
+        let moves_late = still.with_page("after", "c_total 2\n");
+        assert_eq!(verdict(&moves_late), Verdict::Inconclusive);
         let no_errors = with_pages(Trace::default().with_mark("a"), "c_total 3\n");
+        let no_errors = no_errors.with_page("after", "c_total 4\n");
         assert_eq!(verdict(&no_errors), Verdict::Inconclusive);
     }
 
@@ -171,7 +215,11 @@ mod tests {
         let judge = |trace: &Trace| failing_deliveries_are_told(trace).verdict;
         let counted = "c_total 3\nw_total{verdict=\"signature_mismatch\"} 1\n";
         assert_eq!(judge(&with_pages(sent(401), counted)), Verdict::Pass);
-        assert_eq!(judge(&with_pages(sent(401), "c_total 3\n")), Verdict::Fail);
+        let deliveries = with_pages(sent(401), "c_total 3\n").with_page("after", "c_total 4\n");
+        assert_eq!(judge(&deliveries), Verdict::Fail);
+        let mut closed = with_pages(sent(401), counted);
+        closed.deliveries[0].entry.answer = answered(401);
+        assert_eq!(judge(&closed), Verdict::Inconclusive);
         assert_eq!(
             judge(&with_pages(sent(200), counted)),
             Verdict::Inconclusive

@@ -12,7 +12,7 @@ use crate::case::{Answer, Case, Forgery, Step, Times};
 const BOX_M1: &str = "checklist M1: \"alert on 5xx responses and webhook failures\"";
 /// How long an alert or a change of the metrics is waited for.
 const SIGNAL: Duration = Duration::from_secs(5);
-/// How long the handler of an event may work in MON-02.
+/// How long the work behind what goes well, or an alert about it, may take.
 const WORKED: Duration = Duration::from_millis(700);
 /// How long alerts about stuck customers are waited for, without the hook.
 const WATCH: Duration = Duration::from_secs(2);
@@ -22,7 +22,7 @@ pub(super) static CASES: &[Case] = &[
         .says(
             "some calls that go well, then 4 operations to which the provider answers 500 until the subject gives up (a few seconds of it, not the 60 s that an alert's \"for\" may ask for)",
             "an alert at GOLIVE_ALERTS_URL, or a series of the hook `metrics` that rises with the errors, not before, and names them",
-            "the page of metrics follows the calls and not the errors; a missing alert alone convicts nobody, since alerting may wait for minutes",
+            "the page of metrics follows the calls before and after, and not the errors; a missing alert alone convicts nobody, since alerting may wait for minutes",
         )
         .rests_on(
             BOX_M1,
@@ -33,10 +33,14 @@ pub(super) static CASES: &[Case] = &[
                 Step::ReadMetrics("before"),
                 Step::CreateMany("ok", 3),
                 Step::List,
+                // An alert about these calls would be one about nothing.
+                Step::Settle(WORKED),
                 Step::ReadMetrics("normal"),
                 Step::FailCreate("a", Times::Always, Answer::Problem(500, "internal")),
                 Step::CreateMany("a", 4),
                 Step::AwaitSignal("during", SIGNAL),
+                Step::CreateMany("after", 2),
+                Step::AwaitFollowed("after", SIGNAL),
             ],
             errors::errors_of_the_provider_are_told,
         ),
@@ -44,7 +48,7 @@ pub(super) static CASES: &[Case] = &[
         .says(
             "5 valid deliveries, then 3 that are forged",
             "an alert at GOLIVE_ALERTS_URL, or a series of the hook `metrics` that rises with the failing deliveries, not before, and names them",
-            "the page of metrics follows the deliveries and not the failing ones; a missing alert alone convicts nobody",
+            "the page of metrics follows the deliveries before and after, and not the failing ones; a missing alert alone convicts nobody",
         )
         .rests_on(
             BOX_M1,
@@ -61,6 +65,8 @@ pub(super) static CASES: &[Case] = &[
                 Step::Deliver("body", Forgery::Body),
                 Step::Deliver("none", Forgery::NoSignature),
                 Step::AwaitSignal("during", SIGNAL),
+                Step::DeliverMany("after", 2),
+                Step::AwaitFollowed("after", SIGNAL),
             ],
             errors::failing_deliveries_are_told,
         ),
@@ -72,8 +78,8 @@ pub(super) static CASES: &[Case] = &[
     Case::new("MON-04", M3, Must)
         .says(
             "440 customers in pending_kyc and under_review, of whom 6 have been there for 10 days: the first of each state, one on page 2 and one on page 3 (with 100 a page, the most that a list gives)",
-            "the hook `stuck` or alerts at GOLIVE_ALERTS_URL name all of the 6, those on page 3 included, and no one who moved within the hour",
-            "the hook leaves one out, or names one who is not stuck",
+            "the hook `stuck` or alerts at GOLIVE_ALERTS_URL name all of the 6, those on page 3 included, and no one who moved within minutes",
+            "the hook looks at the list and leaves one out, or names one who is not stuck",
         )
         .rests_on(
             "checklist M3: \"find customers stuck in pending_kyc or under_review\"; lists of the provider are paged: limit at most 100, has_more, starting_after",

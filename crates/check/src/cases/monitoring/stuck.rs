@@ -2,7 +2,7 @@
 
 use crate::drive::Hook;
 use crate::signals;
-use crate::trace::{MAX_OUTPUT, Outcome, Trace, Watched};
+use crate::trace::{Entry, MAX_OUTPUT, Outcome, Trace, Watched};
 use crate::verdict::{Judgement, counted};
 
 /// Customers that are named one by one.
@@ -29,6 +29,7 @@ pub(super) fn everyone_who_is_stuck_is_named(trace: &Trace) -> Judgement {
         .requests
         .iter()
         .filter(|e| e.method == "GET" && e.path.trim_end_matches('/').ends_with("/customers"));
+    let looked = pages.clone().any(Entry::succeeded);
     let observed = format!(
         "{} of {} who are stuck named, {} of {} who are not; {} of customers read",
         stuck.len() - missing.len(),
@@ -43,6 +44,12 @@ pub(super) fn everyone_who_is_stuck_is_named(trace: &Trace) -> Judgement {
         .rev()
         .find(|c| c.hook == Hook::Stuck.name());
     match asked.map(|c| &c.outcome) {
+        // An alert may be about something else.
+        _ if !wrong.is_empty() && !signals::hook_names(trace, &wrong) => {
+            let wrong: Vec<&Watched> = wrong.iter().collect();
+            let missing = format!("alerts about none but them; named, too: {}", in_words(&wrong));
+            Judgement::inconclusive(observed, missing)
+        }
         _ if !wrong.is_empty() => {
             let wrong: Vec<&Watched> = wrong.iter().collect();
             let reason = format!("named, and not stuck: {}", in_words(&wrong));
@@ -53,6 +60,11 @@ pub(super) fn everyone_who_is_stuck_is_named(trace: &Trace) -> Judgement {
         Some(Outcome::Done { ok: true, output }) if output.len() + 4 > MAX_OUTPUT => {
             Judgement::inconclusive(observed, format!("the report beyond {MAX_OUTPUT} bytes"))
         }
+        // No webhook told of them, and a list that is read on a schedule was read before.
+        Some(Outcome::Done { ok: true, .. }) if !looked => Judgement::inconclusive(
+            observed,
+            "a look at the list of customers: the hook did not read it",
+        ),
         Some(Outcome::Done { ok: true, .. }) => {
             Judgement::fail(observed, format!("not named: {}", in_words(&missing)))
         }
@@ -100,6 +112,10 @@ mod tests {
             watched: vec![watched(1, true), watched(2, false), watched(3, true)],
             ..Trace::default()
         }
+        .push(Entry {
+            path: "/v3/customers".to_owned(),
+            ..Entry::call_back("list", 1)
+        })
     }
 
     fn reports(output: &str) -> Judgement {
@@ -113,6 +129,8 @@ mod tests {
         assert_eq!(first_page.verdict, Verdict::Fail);
         assert_eq!(first_page.reason, "not named: m-3 (pending_kyc, page 3)");
         assert_eq!(reports("").verdict, Verdict::Fail);
+        let cut = reports(&"x".repeat(MAX_OUTPUT));
+        assert_eq!(cut.verdict, Verdict::Inconclusive);
         assert_eq!(reports("cus_1 cus_2 cus_3").verdict, Verdict::Fail);
     }
 
@@ -125,7 +143,18 @@ mod tests {
         assert_eq!(judge(&some), Verdict::Inconclusive);
         assert_eq!(judge(&some.with_alert(2, "stuck: cus_3")), Verdict::Pass);
         let wrong = lacks.with_alert(1, "stuck: cus_1 cus_2 cus_3");
-        assert_eq!(judge(&wrong), Verdict::Fail);
+        assert_eq!(judge(&wrong), Verdict::Inconclusive);
+        let noise = seeded().called("stuck", "a", true, "cus_1 cus_3");
+        let noise = noise.with_alert(1, "new customer: cus_2");
+        assert_eq!(judge(&noise), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn who_did_not_look_at_the_list_is_not_convicted_by_it() {
+        let mut by_events = seeded().called("stuck", "a", true, "");
+        by_events.requests.clear();
+        let judgement = everyone_who_is_stuck_is_named(&by_events);
+        assert_eq!(judgement.verdict, Verdict::Inconclusive);
     }
 
     #[test]

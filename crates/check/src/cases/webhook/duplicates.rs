@@ -14,7 +14,7 @@ const EFFECT: Duration = Duration::from_secs(5);
 /// How long the first call-back of WH-DUP-03 is waited for.
 const FAILED: Duration = Duration::from_secs(3);
 /// How long a retry of the handler's own may take in WH-DUP-03.
-const OWN_RETRY: Duration = Duration::from_secs(15);
+const OWN_RETRY: Duration = Duration::from_secs(45);
 const LATE: Duration = Duration::from_millis(500);
 const COUNT: &str = "a count of effects: offer the hook `effects`, or call the provider back";
 /// Copies of WH-DUP-02.

@@ -14,9 +14,13 @@ pub(super) fn the_effect_outlives_a_kill(trace: &Trace) -> Judgement {
     let (Some(entry), Some(killed)) = (sent.first(), trace.moment("killed")) else {
         return Judgement::inconclusive("nothing was delivered", "a delivery and a kill");
     };
+    let restarting = trace.moment("restarting").unwrap_or(killed);
     let before = done_before(trace, killed);
     let after = trace.good_call_backs("a").into_iter();
-    let after: Vec<&Entry> = after.filter(|e| e.at >= killed).collect();
+    let after: Vec<&Entry> = after.filter(|e| e.at >= restarting).collect();
+    let calls = trace.call_backs("a").into_iter();
+    let undead = calls.filter(|e| e.at >= killed && e.at < restarting);
+    let undead = undead.count() > 0 || trace.moment("still-there").is_some();
     let control = trace.effects_of("b").is_some_and(|n| n > 0);
     let observed = format!(
         "{}, then killed; {} before, {} after the restart; a later event {}",
@@ -27,6 +31,11 @@ pub(super) fn the_effect_outlives_a_kill(trace: &Trace) -> Judgement {
     );
     if !entry.succeeded() {
         Judgement::inconclusive(observed, "2xx to the delivery")
+    } else if undead {
+        Judgement::inconclusive(
+            observed,
+            "a kill: after it the subject still answered, or called the provider",
+        )
     } else if !before.is_empty() {
         Judgement::inconclusive(observed, "a kill before the work was done")
     } else if !after.is_empty() {
@@ -37,7 +46,7 @@ pub(super) fn the_effect_outlives_a_kill(trace: &Trace) -> Judgement {
             "a call-back to the provider: without one the effect may be from before the kill",
         )
     } else if control {
-        let reason = "no effect within 45 s of the restart: the event was acknowledged and lost";
+        let reason = "no effect within 45 s of the restart: the event was acknowledged and lost, or is left to lie for longer than that";
         Judgement::fail(observed, reason)
     } else {
         Judgement::inconclusive(
@@ -104,6 +113,9 @@ mod tests {
     fn a_call_back_after_the_restart_passes() {
         let taken_up = control(killed()).push(Entry::call_back("a", 130));
         assert_eq!(verdict(&taken_up), Verdict::Pass);
+        let mut refused = taken_up;
+        refused.deliveries[0].entry.answer = crate::trace::by_hand::answered(500);
+        assert_eq!(verdict(&refused), Verdict::Inconclusive);
     }
 
     #[test]
@@ -120,6 +132,21 @@ mod tests {
         assert_eq!(verdict(&early), Verdict::Inconclusive);
         let counted = control(killed()).with_effects("a", 1);
         assert_eq!(verdict(&counted), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn who_lives_on_after_the_kill_proves_nothing() {
+        let ends = [
+            control(killed()),
+            control(killed()).push(Entry::call_back("a", 130)),
+        ];
+        for end in ends {
+            let answers = end.clone().at_moment("still-there", 50);
+            assert_eq!(verdict(&answers), Verdict::Inconclusive);
+            let calls = end.at_moment("restarting", 100);
+            let calls = calls.push(Entry::call_back("a", 99));
+            assert_eq!(verdict(&calls), Verdict::Inconclusive);
+        }
     }
 
     #[test]

@@ -28,18 +28,25 @@ pub(super) fn a_failure_is_not_remembered_as_done(trace: &Trace) -> Judgement {
             observed,
             "a call-back that failed: without one the handler's work cannot be made to fail",
         )
+    } else if processed && good.is_empty() {
+        let missing =
+            "an effect that needs the provider: it was counted though no call-back succeeded";
+        Judgement::inconclusive(observed, missing)
     } else if processed {
         match effects {
             Some(2..) => Judgement::inconclusive(observed, "one effect (see WH-DUP-01)"),
             _ => Judgement::pass(observed),
         }
+    } else if !good.is_empty() {
+        let missing = "an effect of the call-back that succeeded: it was tried again";
+        Judgement::inconclusive(observed, missing)
     } else if !again.succeeded() {
         Judgement::inconclusive(observed, "2xx to the redelivery")
-    } else if first.succeeded() {
-        // It has the event, and may have planned its retry for later.
+    } else if first.succeeded() || first.status().is_none() {
+        // It has the event, or still works on it, and may try again later.
         Judgement::inconclusive(
             observed,
-            "an effect within 15 s of the redelivery: a retry of its own may come later",
+            "an effect within 45 s of the redelivery: a retry of its own may come later",
         )
     } else {
         let reason = "the redelivery was answered 2xx and not processed: the event is lost";
@@ -85,13 +92,21 @@ mod tests {
     #[test]
     fn an_effect_after_the_failure_passes_whoever_tried_again() {
         for first in [500, 200] {
-            let by_count = failed_first(first, 200).with_effects("a", 1);
-            assert_eq!(verdict(&by_count), Verdict::Pass);
             let by_call_back = failed_first(first, 200).push(call_back(112, 200));
             assert_eq!(verdict(&by_call_back), Verdict::Pass);
+            let by_count = by_call_back.with_effects("a", 1);
+            assert_eq!(verdict(&by_count), Verdict::Pass);
+            let twice = by_count.with_effects("a", 2);
+            assert_eq!(verdict(&twice), Verdict::Inconclusive);
+            let not_yet = twice.with_effects("a", 0);
+            assert_eq!(verdict(&not_yet), Verdict::Inconclusive);
         }
-        let twice = failed_first(500, 200).with_effects("a", 2);
-        assert_eq!(verdict(&twice), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn an_effect_that_did_not_need_the_work_proves_nothing() {
+        let counted = failed_first(500, 200).with_effects("a", 1);
+        assert_eq!(verdict(&counted), Verdict::Inconclusive);
     }
 
     #[test]
@@ -105,6 +120,11 @@ mod tests {
     fn who_has_the_event_may_try_again_later() {
         let kept = failed_first(200, 200).with_effects("a", 0);
         assert_eq!(verdict(&kept), Verdict::Inconclusive);
+        let mut works = failed_first(500, 200);
+        works.deliveries[0].entry.answer = crate::trace::Reply::NoAnswer {
+            reason: "timeout".to_owned(),
+        };
+        assert_eq!(verdict(&works), Verdict::Inconclusive);
         let busy = failed_first(500, 409).with_effects("a", 0);
         assert_eq!(verdict(&busy), Verdict::Inconclusive);
     }
@@ -116,7 +136,10 @@ mod tests {
             .push_sent("a", Entry::delivery(0, 5, 200))
             .at_moment("healed", 100)
             .push_sent("a", Entry::delivery(110, 5, 200))
+            .push(call_back(112, 200))
             .with_effects("a", 1);
         assert_eq!(verdict(&trace), Verdict::Inconclusive);
+        let failed_later = trace.push(call_back(101, 500));
+        assert_eq!(verdict(&failed_later), Verdict::Inconclusive);
     }
 }

@@ -38,11 +38,14 @@ impl Stage<'_> {
     /// into reports, redacted like all that is recorded: a driver that dies
     /// prints whatever it holds.
     async fn heard(&self, driver: &Driver, ask: Ask<'_>) -> Outcome {
-        let sandbox = self.provider.sandbox();
         let outcome = driver.ask(ask).await;
-        self.provider
-            .heard()
-            .listen(sandbox, ask.hook.name(), &outcome);
+        self.listened(ask.hook, outcome)
+    }
+
+    /// The outcome for the trace: listened to, then redacted.
+    pub(super) fn listened(&self, hook: Hook, outcome: Outcome) -> Outcome {
+        let sandbox = self.provider.sandbox();
+        self.provider.heard().listen(sandbox, hook.name(), &outcome);
         match outcome {
             Outcome::Done { ok, output } => Outcome::Done {
                 ok,
@@ -149,6 +152,8 @@ mod tests {
             Step::Create("a"),
             Step::CreateMany("b", 2),
             Step::CreateTogether(&["c"]),
+            Step::ReadMetrics("before"),
+            Step::ReadLog("begin"),
         ];
         let trace = Stage::new(&provider, Some(&driver), None, "t", case)
             .play(&steps)
@@ -163,7 +168,7 @@ mod tests {
                     && !l.excerpt.contains("dinie_cs_")),
             "{searched:?}"
         );
-        assert_eq!(trace.calls.len(), 3);
+        assert_eq!(trace.calls.len(), 5);
         for call in &trace.calls {
             assert_eq!(
                 call.outcome.words(),

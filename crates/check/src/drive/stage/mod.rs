@@ -4,6 +4,7 @@ mod events;
 mod faults;
 mod hooks;
 mod life;
+mod logs;
 mod rotation;
 mod search;
 mod signals;
@@ -40,6 +41,10 @@ pub(super) struct Stage<'r> {
     events: BTreeMap<&'static str, Event>,
     /// What follows would prove nothing, or harm.
     over: bool,
+    /// Whether the hook `effects` tells marks apart, once it was tried.
+    counts_by_mark: Option<bool>,
+    /// How the log was when the case began.
+    log_was: Option<u64>,
     /// The second credential, once the subject took it.
     second: Option<Credential>,
     trace: Trace,
@@ -68,6 +73,8 @@ impl<'r> Stage<'r> {
             customers: BTreeMap::new(),
             events: BTreeMap::new(),
             over: false,
+            counts_by_mark: None,
+            log_was: None,
             second: None,
             trace,
         }
@@ -158,6 +165,8 @@ impl<'r> Stage<'r> {
             Step::AwaitSignal(label, limit) => self.await_signal(label, limit).await,
             Step::SeedStuck(label) => self.seed_stuck(label),
             Step::AskStuck(label, limit) => self.ask_stuck(label, limit).await,
+            Step::AwaitFollowed(label, limit) => self.await_followed(label, limit).await,
+            Step::ReadLog(label) => self.read_log(label).await,
             Step::Search(label) => self.search(label).await,
         }
     }

@@ -10,6 +10,9 @@ use crate::trace::Entry;
 
 /// Between two operations of the overlap.
 const PAUSE: Duration = Duration::from_millis(300);
+/// So many tokens in a row say that the subject went over: with several
+/// instances, one token says so of one of them.
+const STEADY: usize = 4;
 /// So many lost operations need no more.
 const ENOUGH: u32 = 3;
 
@@ -39,15 +42,18 @@ impl Stage<'_> {
         if self.second.is_none() {
             return;
         }
-        let deadline = Instant::now() + limit;
+        // The record's clock and this one differ by less than a pause.
+        let deadline = Instant::now() + limit + PAUSE;
         let mark = self.mark(label);
         let mut lost = 0;
         for n in 0_u32.. {
+            // One more after the time is up: what is used then is used too late.
+            let last = Instant::now() >= deadline;
             self.provider.sandbox().state().expire_tokens();
             let external_id = format!("{mark}-{n}");
             let outcome = self.call(Hook::Create, label, &external_id, None).await;
             lost += u32::from(outcome.ok() != Some(true));
-            if self.second_is_used() || lost >= ENOUGH || Instant::now() >= deadline {
+            if is_steady(&self.fetched_with_second()) || lost >= ENOUGH || last {
                 return;
             }
             tokio::time::sleep(PAUSE).await;
@@ -80,12 +86,42 @@ impl Stage<'_> {
 
     /// Whether the newest token was fetched with the second credential.
     fn second_is_used(&self) -> bool {
-        let Some(second) = &self.second else {
-            return false;
-        };
+        self.fetched_with_second().last() == Some(&true)
+    }
+
+    /// Of each token of this case, whether the second credential fetched it.
+    fn fetched_with_second(&self) -> Vec<bool> {
+        let second = self.second.as_ref().map(|second| &second.client_id);
         let requests = self.requests();
         let fetched = |e: &&Entry| e.is_token_request() && e.succeeded();
-        let newest = requests.iter().rev().find(fetched);
-        newest.and_then(|e| e.client_id.as_ref()) == Some(&second.client_id)
+        let fetched = requests.iter().filter(fetched);
+        fetched
+            .map(|e| second.is_some() && e.client_id.as_ref() == second)
+            .collect()
+    }
+}
+
+/// The second one, again and again, and never the first one in between.
+fn is_steady(with_second: &[bool]) -> bool {
+    let first = with_second.iter().take_while(|second| !**second).count();
+    let after = with_second.get(first..).unwrap_or_default();
+    after.len() >= STEADY && after.iter().all(|second| *second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_instance_that_went_over_is_not_all_of_them() {
+        assert!(is_steady(&[false, true, true, true, true]));
+        for not in [
+            &[][..],
+            &[false; 9],
+            &[false, true, true, true],
+            &[false, true, false, true, true, true, true],
+        ] {
+            assert!(!is_steady(not), "{not:?}");
+        }
     }
 }

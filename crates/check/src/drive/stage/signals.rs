@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::Stage;
 use crate::drive::hooks::{Ask, Hook};
 use crate::signals;
-use crate::trace::{Alert, Outcome, Page};
+use crate::trace::{Alert, MAX_OUTPUT, Outcome, Page};
 
 /// How often a page is read again.
 const AGAIN: Duration = Duration::from_millis(250);
@@ -44,6 +44,20 @@ impl Stage<'_> {
         }
     }
 
+    pub(super) async fn await_followed(&mut self, label: &'static str, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        while !signals::any(&self.trace, "during") && self.trace.pages.contains_key("during") {
+            self.read_metrics(label).await;
+            self.trace.alerts = self.alerts();
+            let seen = signals::any(&self.trace, label);
+            let late = Instant::now() >= deadline;
+            if seen || late || signals::went_on(&self.trace, "during", label) {
+                return;
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
     /// The alerts since the case began.
     pub(super) fn alerts(&self) -> Vec<Alert> {
         let since = |at: &Duration| *at >= self.began;
@@ -68,7 +82,12 @@ impl Stage<'_> {
         let (outcome, page) = match outcome {
             Outcome::Done { ok: true, output } => {
                 let url = output.trim();
-                let fetched = if url.starts_with("http://") || url.starts_with("https://") {
+                let cut = output.len() + 4 > MAX_OUTPUT;
+                let fetched = if cut {
+                    Err(format!(
+                        "the page of metrics is longer than {MAX_OUTPUT} bytes; print its URL instead"
+                    ))
+                } else if url.starts_with("http://") || url.starts_with("https://") {
                     fetch(url).await
                 } else {
                     Ok(output)
@@ -78,7 +97,7 @@ impl Stage<'_> {
                     Err(reason) => (Outcome::Broken(reason), None),
                 }
             }
-            other => (other, None),
+            other => (self.listened(Hook::Metrics, other), None),
         };
         self.note_call(Hook::Metrics, label, outcome, started);
         page
@@ -113,4 +132,30 @@ async fn fetch(url: &str) -> Result<String, String> {
         }
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::case::Step;
+    use crate::drive::hooks::Driver;
+    use crate::drive::provider::{Provider, Settings};
+
+    #[tokio::test]
+    async fn a_page_that_was_cut_is_none() {
+        let provider = Provider::start(Settings::default()).await.unwrap();
+        let case = crate::cases::find("MON-01").unwrap();
+        for (line, whole) in [
+            ("sh -c 'echo a_total 1; echo warning >&2'", true),
+            ("sh -c 'yes a_total 1 | head -n 9000'", false),
+        ] {
+            let driver = Driver::parse(line, Vec::new(), LIMIT).unwrap();
+            let trace = Stage::new(&provider, Some(&driver), None, "t", case)
+                .play(&[Step::ReadMetrics("before")])
+                .await;
+            let outcome = trace.call("metrics", "before").unwrap();
+            assert_eq!(trace.pages.contains_key("before"), whole, "{outcome:?}");
+            assert_eq!(outcome.words().contains("print its URL"), !whole);
+        }
+    }
 }

@@ -18,8 +18,8 @@ const PAGE: usize = 100;
 const STUCK: [usize; 3] = [0, 110, 219];
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 const LONG: Duration = DAY.saturating_mul(10);
-/// The others moved within the last hour.
-const LATELY: Duration = Duration::from_secs(3_600);
+/// The others moved just now: whoever calls that stuck goes by the state alone.
+const LATELY: Duration = Duration::from_secs(300);
 
 impl Stage<'_> {
     pub(super) fn seed_stuck(&mut self, label: &'static str) {

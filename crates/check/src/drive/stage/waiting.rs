@@ -11,12 +11,8 @@ use crate::trace::{Entry, Outcome};
 impl Stage<'_> {
     pub(super) async fn await_effect(&mut self, label: &'static str, limit: Duration) {
         let deadline = Instant::now() + limit;
-        let mark = self.mark(label);
         loop {
-            let counted = match self.driver {
-                Some(driver) => count(&driver.call(Hook::Effects, &mark, None).await),
-                None => None,
-            };
+            let counted = self.effects_of(label).await;
             let seen = counted.map_or_else(
                 || self.call_backs(label).iter().any(Entry::succeeded),
                 |n| n > 0,
@@ -49,11 +45,29 @@ impl Stage<'_> {
     }
 
     pub(super) async fn count_effects(&mut self, label: &'static str) {
-        let mark = self.mark(label);
-        let Some(driver) = self.driver else { return };
-        if let Some(n) = count(&driver.call(Hook::Effects, &mark, None).await) {
+        if let Some(n) = self.effects_of(label).await {
             self.trace.effects.insert(label, n);
         }
+    }
+
+    /// A count that is not of the mark, such as one of all events, is none.
+    async fn effects_of(&mut self, label: &'static str) -> Option<u64> {
+        let driver = self.driver?;
+        let mark = self.mark(label);
+        let n = count(&driver.call(Hook::Effects, &mark, None).await)?;
+        if n == 0 {
+            return Some(0);
+        }
+        let by_mark = match self.counts_by_mark {
+            Some(known) => known,
+            None => {
+                let never = self.mark("never");
+                let none = count(&driver.call(Hook::Effects, &never, None).await);
+                none.is_none_or(|n| n == 0)
+            }
+        };
+        self.counts_by_mark = Some(by_mark);
+        by_mark.then_some(n)
     }
 }
 
@@ -68,6 +82,35 @@ fn count(outcome: &Outcome) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_count_that_is_not_of_the_mark_is_none() {
+        use crate::case::Step;
+        use crate::drive::hooks::Driver;
+        use crate::drive::provider::{Provider, Settings};
+
+        let provider = Provider::start(Settings::default()).await.unwrap();
+        let case = crate::cases::find("WH-DUP-01").unwrap();
+        for (line, counted) in [
+            ("sh -c 'echo 1'", None),
+            (
+                "sh -c 'case $GOLIVE_MARK in *-a) echo 1;; *) echo 0; esac'",
+                Some(1),
+            ),
+            (
+                "sh -c 'case $GOLIVE_MARK in *-a) echo 1;; *) exit 1; esac'",
+                Some(1),
+            ),
+            ("sh -c 'echo 0'", Some(0)),
+        ] {
+            let driver = Driver::parse(line, Vec::new(), Duration::from_secs(10)).unwrap();
+            let trace = Stage::new(&provider, Some(&driver), None, "t", case)
+                .play(&[Step::CountEffects(&["a"])])
+                .await;
+            assert_eq!(trace.effects.get("a").copied(), counted, "{line}");
+        }
+    }
 
     #[test]
     fn effects_are_a_number_or_nothing() {
