@@ -34,6 +34,8 @@ use opentelemetry_sdk::metrics::{
 use tower::ServiceExt as _;
 
 const NOW: u64 = 1_800_000_000;
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
 
 fn key() -> Key {
     Key::from_whsec("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap()
@@ -127,12 +129,18 @@ async fn every_outcome_has_its_answer_and_is_counted() {
     assert_eq!(counted, expected.into_iter().collect());
 }
 
-/// A store that is not there, and does not say so.
-struct Hangs;
+/// A store whose commits take this long, and go on without whoever asked for them. Nobody works
+/// from it.
+struct Slow(Arc<MemoryStore>, Duration);
 
-impl Store for Hangs {
-    async fn accept(&self, _: Event) -> Result<Accepted, StoreError> {
-        pending().await
+impl Store for Slow {
+    async fn accept(&self, event: Event) -> Result<Accepted, StoreError> {
+        let (store, takes) = (Arc::clone(&self.0), self.1);
+        let commit = tokio::spawn(async move {
+            tokio::time::sleep(takes).await;
+            store.accept(event).await
+        });
+        commit.await.unwrap()
     }
     async fn claim(&self, _: Owner, _: Duration) -> Result<Option<Claim>, StoreError> {
         pending().await
@@ -153,7 +161,7 @@ impl Store for Hangs {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_hangs_is_answered_for_in_time_so_that_the_event_comes_again() {
-    let webhooks = Webhooks::builder(Arc::new(Hangs), verifier())
+    let webhooks = Webhooks::builder(Arc::new(Slow(memory(), HOUR)), verifier())
         .clock(ManualClock::at(NOW))
         .build()
         .unwrap();
@@ -197,39 +205,10 @@ async fn a_body_that_trickles_in_is_not_waited_for_beyond_the_time_to_answer() {
     assert_eq!(started.elapsed(), Duration::from_secs(3));
 }
 
-/// A store whose commits take 6 seconds, and go on without whoever asked for them.
-struct Slow(Arc<MemoryStore>);
-
-impl Store for Slow {
-    async fn accept(&self, event: Event) -> Result<Accepted, StoreError> {
-        let store = Arc::clone(&self.0);
-        let commit = tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_secs(6)).await;
-            store.accept(event).await
-        });
-        commit.await.unwrap()
-    }
-    async fn claim(&self, owner: Owner, lease: Duration) -> Result<Option<Claim>, StoreError> {
-        self.0.claim(owner, lease).await
-    }
-    async fn renew(&self, _: &EventKey, _: Owner, _: Duration) -> Result<Fenced, StoreError> {
-        pending().await
-    }
-    async fn ready(&self) {
-        pending::<()>().await;
-    }
-    async fn complete(&self, _: &EventKey, _: Owner) -> Result<Fenced, StoreError> {
-        pending().await
-    }
-    async fn release(&self, _: &EventKey, _: Owner, _: Release) -> Result<Fenced, StoreError> {
-        pending().await
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_commit_that_ends_after_the_503_is_one_event_and_what_comes_again_a_duplicate() {
     let memory = memory();
-    let slow = Webhooks::builder(Arc::new(Slow(Arc::clone(&memory))), verifier())
+    let slow = Webhooks::builder(Arc::new(Slow(Arc::clone(&memory), 6 * SECOND)), verifier())
         .clock(ManualClock::at(NOW))
         .build()
         .unwrap();
