@@ -1,8 +1,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use http::{HeaderMap, Method};
 
-use crate::{Origin, Request, message::sealed::Sealed};
+use crate::{Origin, ReadAheadError, Request, message::sealed::Sealed};
 
 /// A request on its way down a stack.
 ///
@@ -53,12 +54,16 @@ impl<R> Held<'_, R> {
         request.expect("full until the handle is consumed")
     }
 
-    #[allow(clippy::expect_used, reason = "taken only with the handle")]
     fn get_mut(&mut self) -> &mut R {
-        let slot = self.slot_mut();
         // What was kept is what the request was before.
-        slot.twin = None;
-        let request = slot.request.as_mut();
+        self.slot_mut().twin = None;
+        self.same_mut()
+    }
+
+    /// The request, for what leaves it as it is.
+    #[allow(clippy::expect_used, reason = "taken only with the handle")]
+    fn same_mut(&mut self) -> &mut R {
+        let request = self.slot_mut().request.as_mut();
         request.expect("full until the handle is consumed")
     }
 
@@ -123,6 +128,14 @@ impl<R: Request> Request for Held<'_, R> {
         };
         request.is_whole().then(|| Self::copy(request))
     }
+
+    fn read_ahead(
+        &mut self,
+        limit: usize,
+    ) -> impl Future<Output = Result<Bytes, ReadAheadError>> + Send {
+        // A copy that was kept sends the same bytes.
+        self.same_mut().read_ahead(limit)
+    }
 }
 
 // === impl Slot ===
@@ -150,11 +163,11 @@ mod tests {
 
     use super::*;
 
-    fn request() -> Slot<http::Request<()>> {
-        Slot::new(http::Request::new(()))
+    fn request() -> Slot<http::Request<String>> {
+        Slot::new(http::Request::new("amount=12".to_owned()))
     }
 
-    fn restored(spare: Spare<http::Request<()>>) -> http::Request<()> {
+    fn restored(spare: Spare<http::Request<String>>) -> http::Request<String> {
         Held::restore(spare).unwrap().into_inner()
     }
 
@@ -184,5 +197,15 @@ mod tests {
         let after = held.spare().unwrap();
         assert!(restored(before).headers().is_empty());
         assert_eq!(restored(after).headers().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_look_at_the_body_leaves_the_copy_that_is_shared() {
+        let mut slot = request();
+        let mut held = Held::InPlace(&mut slot);
+        let outer = held.spare().unwrap();
+        assert_eq!(held.read_ahead(9).await.unwrap(), "amount=12");
+        assert!(Arc::ptr_eq(&outer.0, &held.spare().unwrap().0));
+        assert_eq!(held.into_inner().body(), "amount=12");
     }
 }

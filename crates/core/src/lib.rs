@@ -15,7 +15,9 @@ mod message;
 mod middleware;
 mod origin;
 pub mod quota;
+mod read_ahead;
 mod replay;
+mod replay_body;
 #[cfg(any(feature = "tower", feature = "reqwest"))]
 mod session;
 mod stack;
@@ -33,5 +35,7 @@ pub use exchange::Exchange;
 pub use message::{Peeked, Request, Response};
 pub use middleware::Middleware;
 pub use origin::Origin;
-pub use replay::{Replay, ReplayBody, ReplayError};
+pub use read_ahead::ReadAheadError;
+pub use replay::Replay;
+pub use replay_body::{ReplayBody, ReplayError};
 pub use stack::{Chain, Stack};

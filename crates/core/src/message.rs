@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Method, StatusCode};
 
-use crate::{Origin, Replay};
+use crate::{Origin, ReadAheadError, Replay};
 
 /// A request as a middleware sees it, whatever its message type.
 ///
@@ -37,6 +37,21 @@ pub trait Request: sealed::Sealed + Sized + Send {
     /// The request that was kept, to be sent; `None` if it can no longer be, since its body is not
     /// [whole](Self::is_whole).
     fn restore(spare: Self::Spare) -> Option<Self>;
+
+    /// The whole body as it will be sent, trailers aside, if it has at most `limit` bytes: for a
+    /// signature over it.
+    ///
+    /// A body in memory is looked at as it is; one that streams is awaited to its end, and held in
+    /// memory (up to `limit` bytes and one frame) until it is sent. It is still sent whole
+    /// afterwards: after a body that was too large, and if the future is dropped half-way, too.
+    /// There is no timeout: a body that never ends is awaited for ever.
+    ///
+    /// # Errors
+    /// [`ReadAheadError`]. Unless that is `TooLarge`, the request can no longer be sent whole.
+    fn read_ahead(
+        &mut self,
+        limit: usize,
+    ) -> impl Future<Output = Result<Bytes, ReadAheadError>> + Send;
 }
 
 /// A response as a middleware sees it, whatever its message type. Sealed, as [`Request`] is.
@@ -124,11 +139,19 @@ impl<B: Replay + Send> Request for http::Request<B> {
     fn is_whole(&self) -> bool {
         self.body().is_whole()
     }
+
     fn spare(&mut self) -> Option<Self> {
         self.try_clone()
     }
 
     fn restore(spare: Self) -> Option<Self> {
         Some(spare).filter(Self::is_whole)
+    }
+
+    fn read_ahead(
+        &mut self,
+        limit: usize,
+    ) -> impl Future<Output = Result<Bytes, ReadAheadError>> + Send {
+        self.body_mut().read_ahead(limit)
     }
 }

@@ -117,8 +117,8 @@ mod tests {
     use super::*;
     use crate::Request as _;
 
-    fn request(uri: &'static str) -> http::Request<()> {
-        let mut request = http::Request::new(());
+    fn request(uri: &'static str) -> http::Request<String> {
+        let mut request = http::Request::new(String::new());
         *request.uri_mut() = http::Uri::from_static(uri);
         request
     }

@@ -11,12 +11,14 @@ use std::{
 
 use ::reqwest::ResponseBuilderExt;
 pub use ::reqwest::{Request, Response};
+use bytes::Bytes;
 pub use http::Extensions;
 use http::{HeaderMap, Method, StatusCode};
 pub use reqwest_middleware::{Error, Middleware, Next};
 
 use crate::{
-    Body, BoxError, Call, Exchange, Failure, Origin, Own, Peeked, Stack,
+    Body, BoxError, Call, Exchange, Failure, Origin, Own, Peeked, ReadAheadError, Replay,
+    ReplayBody, Stack,
     held::{Held, Slot},
     message::sealed::Sealed,
     session::{Line, Session},
@@ -203,6 +205,32 @@ impl crate::Request for Request {
 
     fn restore(spare: Self) -> Option<Self> {
         Some(spare)
+    }
+
+    async fn read_ahead(&mut self, limit: usize) -> Result<Bytes, ReadAheadError> {
+        let Some(body) = self.body_mut() else {
+            return Ok(Bytes::new());
+        };
+        if let Some(bytes) = body.as_bytes() {
+            // reqwest lends them, and shares them with nobody.
+            return match bytes.len() > limit {
+                true => Err(ReadAheadError::TooLarge { limit }),
+                false => Ok(Bytes::copy_from_slice(bytes)),
+            };
+        }
+        // What is sent stays in its place while a copy is read: a future that is dropped half-way
+        // leaves the body whole.
+        let mut ahead = ReplayBody::with_cap(std::mem::take(body), 0);
+        let Some(sent) = ahead.replay() else {
+            return Err(ReadAheadError::NotWhole);
+        };
+        *body = ::reqwest::Body::wrap(sent);
+        let bytes = ahead.read_ahead(limit).await?;
+        if ahead.has_ended_without_trailers() {
+            // In memory as it is now, it says how long it is, and can be sent again.
+            *body = bytes.clone().into();
+        }
+        Ok(bytes)
     }
 }
 

@@ -4,7 +4,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use golive_core::{BoxError, CallHandle, Replay, ReplayBody, Stack, tower::Layer};
+use golive_core::{BoxError, CallHandle, ReadAheadError, Replay, ReplayBody, Stack, tower::Layer};
 use http_body_util::{BodyExt, Either, Full};
 use tower_service::Service;
 
@@ -174,5 +174,32 @@ impl Replay for AnyBody {
             Either::Left(_) => true,
             Either::Right(body) => body.is_whole(),
         }
+    }
+
+    async fn read_ahead(&mut self, limit: usize) -> Result<bytes::Bytes, ReadAheadError> {
+        match &mut self.0 {
+            Either::Left(body) => body.read_ahead(limit).await,
+            Either::Right(body) => body.read_ahead(limit).await,
+        }
+    }
+}
+
+impl http_body::Body for AnyBody {
+    type Data = bytes::Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<bytes::Bytes>, BoxError>>> {
+        Pin::new(&mut self.0).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.0.size_hint()
     }
 }
