@@ -7,7 +7,6 @@ pub mod loopback;
 pub mod reqwest_face;
 pub mod telemetry;
 pub mod tower_face;
-pub mod turns;
 
 /// The examples of the README compile: this is the one package that has all of the crates at hand
 /// and is not published.

@@ -7,17 +7,12 @@
 use std::time::Duration;
 
 use golive::{Client, Environment, auth_refresh::client_credentials::Credentials};
-use golive_benches::{
-    loopback::Provider,
-    telemetry,
-    turns::{Spread, in_turns},
-};
+use golive_benches::{loopback::Provider, telemetry};
+use golive_gates::{Gate, Spread, in_turns};
 use golive_telemetry::Telemetry;
 use opentelemetry::metrics::MeterProvider;
 use reqwest::redirect::Policy;
 use tokio::{runtime::Runtime, time::Instant};
-
-use crate::gate::Gate;
 
 const ROUNDS: usize = 201;
 const REQUESTS: usize = 50;

@@ -4,12 +4,10 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use golive_benches::turns::{Spread, in_turns};
+use golive_gates::{Gate, Spread, in_turns};
 use golive_store_sqlite::SqliteStore;
 use golive_webhook_inbox::{Event, EventKey, Store};
 use tokio::{task::JoinSet, time::Instant};
-
-use crate::gate::Gate;
 
 const CALLERS: usize = 64;
 const ROUNDS: usize = 9;

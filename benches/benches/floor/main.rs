@@ -13,48 +13,15 @@
 )]
 
 mod client;
-mod gate;
 mod inbox;
 mod secrets;
 mod telemetry;
 
-use std::{fs, path::PathBuf};
-
-use gate::Gate;
-
-type Part = (&'static str, fn() -> Vec<Gate>);
-
-const PARTS: &[Part] = &[
-    ("secrets", secrets::gates),
-    ("inbox", inbox::gates),
-    ("telemetry", telemetry::gates),
-    ("client", client::gates),
-];
-
 fn main() {
-    let mut file = None;
-    let mut chosen = Vec::new();
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match &*argument {
-            "--gates" => file = arguments.next().map(PathBuf::from),
-            // So says cargo to every benchmark.
-            "--bench" => {}
-            _ => chosen.push(argument),
-        }
-    }
-    let known = |name: &String| PARTS.iter().any(|(part, _)| part == name);
-    assert!(chosen.iter().all(known), "no such part in {chosen:?}");
-
-    let mut gates = Vec::new();
-    for (name, part) in PARTS {
-        if chosen.is_empty() || chosen.iter().any(|one| one == name) {
-            println!("{name}");
-            gates.extend(part());
-        }
-    }
-    if let Some(file) = file {
-        let text = serde_json::to_string_pretty(&gates).expect("gates are plain");
-        fs::write(&file, text + "\n").expect("the file can be written");
-    }
+    golive_gates::run(&[
+        ("secrets", secrets::gates),
+        ("inbox", inbox::gates),
+        ("telemetry", telemetry::gates),
+        ("client", client::gates),
+    ]);
 }

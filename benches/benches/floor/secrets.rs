@@ -18,14 +18,12 @@ use aws_sdk_secretsmanager::{
     error::BoxError,
 };
 use criterion::Criterion;
-use golive_benches::turns::Spread;
+use golive_gates::{Gate, Spread};
 use golive_secrets_provider::{
     Handle, Value, Version, Versions,
     source::{AwsSource, MemorySource},
 };
 use golive_testkit::services::Moto;
-
-use crate::gate::Gate;
 
 const NAME: &str = "partner/api";
 const TASKS: usize = 1000;

@@ -7,17 +7,13 @@
 use std::hint::black_box;
 
 use futures_util::FutureExt;
-use golive_benches::{
-    reqwest_face, telemetry,
-    turns::{Spread, in_turns, nanoseconds},
-};
+use golive_benches::{reqwest_face, telemetry};
+use golive_gates::{Gate, Spread, in_turns, nanoseconds};
 use opentelemetry::{metrics::MeterProvider, trace::TracerProvider};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use reqwest_middleware::ClientWithMiddleware;
 use tracing::subscriber;
 use tracing_subscriber::{layer::SubscriberExt, registry};
-
-use crate::gate::Gate;
 
 const ROUNDS: usize = 1001;
 const CALLS: u32 = 200;
