@@ -9,7 +9,7 @@ use axum::{Router, body::Body, routing::post_service};
 use bytes::Bytes;
 use golive_core::{Clock, SystemClock};
 use golive_webhook_verify::{
-    Key, Signer, UnixTime, Verified, Verifier,
+    Key, Reject, Signer, UnixTime, Verified, Verifier,
     tower::{SharedVerifier, VerifiedBody, VerifyLayer},
 };
 use http::{Request, Response, StatusCode};
@@ -24,9 +24,17 @@ const BODY: &[u8] = br#"{"type":"loan.created"}"#;
 /// What reaches the handler was verified.
 async fn receive(request: Request<VerifiedBody>) -> Result<Response<Body>, Infallible> {
     let verified = request.extensions().get::<Verified<'static>>();
-    let (id, key) = verified.map_or(("", None), |v| (v.id(), v.key_id()));
-    println!("{id}: {:?}, signed with {key:?}", request.body());
+    let (id, key) = verified.map_or((None, None), |v| (v.id(), v.key_id()));
+    println!("{id:?}: {:?}, signed with {key:?}", request.body());
     Ok(Response::new(Body::empty()))
+}
+
+/// Where your metrics come in: the words are from a fixed set.
+fn count(verdict: Result<&Verified<'static>, Reject>) {
+    println!(
+        "counted: {}",
+        verdict.map_or_else(Reject::code, |_| "accepted")
+    );
 }
 
 /// What the provider sends.
@@ -53,7 +61,7 @@ async fn main() -> Result<(), Failure> {
     let shared = SharedVerifier::new(ring(vec![old.clone()])?);
 
     let receiver = ServiceBuilder::new()
-        .layer(VerifyLayer::following(shared.clone()))
+        .layer(VerifyLayer::following(shared.clone()).on_verdict(count))
         .service_fn(receive);
     let app = Router::new().route("/webhooks", post_service(receiver));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;

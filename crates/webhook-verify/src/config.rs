@@ -1,22 +1,32 @@
 //! The builder of a [`Verifier`] and its rules.
 
-use std::time::Duration;
+use core::time::Duration;
 
-use crate::{Key, Verifier};
+use golive_sha256_lanes::Kernel;
+
+#[cfg(feature = "ed25519")]
+use crate::ed25519::PublicKey;
+use crate::{
+    Key, Scheme, Verifier,
+    keys::Keys,
+    limits::{Limits, MAX_KEYS},
+    scheme::TimestampIn,
+};
 
 /// Far above any clock that is wrong; without a bound a typing error would switch the protection off.
 const MAX_TOLERANCE: Duration = Duration::from_secs(24 * 60 * 60);
-const MAX_KEYS: usize = 8;
-const DEFAULT_TOLERANCE: Duration = Duration::from_secs(300);
-const DEFAULT_MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// From 2001 to 2286.
+const TIMESTAMP_DIGITS: usize = 10;
 
 /// Gathers the keys and limits of a [`Verifier`]; start with [`Verifier::builder`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct VerifierBuilder {
-    keys: Vec<Key>,
-    tolerance: Duration,
-    max_body_bytes: usize,
+    scheme: Scheme,
+    keys: Keys,
+    tolerance: Option<Duration>,
+    limits: Limits,
 }
 
 /// Why a [`Verifier`] was not built.
@@ -41,6 +51,12 @@ pub enum ConfigError {
     /// The body limit is zero.
     #[error("the body limit is 0 bytes, so that no event could ever be received")]
     MaxBody,
+    /// The list of signatures may not even hold one.
+    #[error("the limits of the signature header leave no room for one signature")]
+    MaxSignatures,
+    /// There is a public key, and the scheme has no signatures to verify with it.
+    #[error("a public key was given, but the scheme has no ed25519 signatures")]
+    NoAsymmetric,
 }
 
 // === impl VerifierBuilder ===
@@ -48,14 +64,21 @@ pub enum ConfigError {
 impl VerifierBuilder {
     pub(crate) fn new() -> Self {
         Self {
-            keys: Vec::new(),
-            tolerance: DEFAULT_TOLERANCE,
-            max_body_bytes: DEFAULT_MAX_BODY_BYTES,
+            scheme: Scheme::default(),
+            keys: Keys::default(),
+            tolerance: Limits::DEFAULT.tolerance_secs.map(Duration::from_secs),
+            limits: Limits::DEFAULT,
         }
     }
 
-    /// Adds a key. A delivery is accepted if any usable key signed it; put the current secret
-    /// first, since keys are tried in order.
+    /// How the sender signs. Default: [`Scheme::standard_webhooks`].
+    pub fn scheme(mut self, scheme: Scheme) -> Self {
+        self.scheme = scheme;
+        self
+    }
+
+    /// Adds a key. A delivery is accepted if any usable key signed it; all of them are tried in one
+    /// pass, so their order only matters to [`key_index`](crate::Verified::key_index).
     pub fn key(mut self, key: Key) -> Self {
         self.keys.push(key);
         self
@@ -63,20 +86,51 @@ impl VerifierBuilder {
 
     /// Adds several keys, in order.
     pub fn keys(mut self, keys: impl IntoIterator<Item = Key>) -> Self {
-        self.keys.extend(keys);
+        keys.into_iter().for_each(|key| self.keys.push(key));
         self
     }
 
-    /// How far `webhook-timestamp` may lie from now, in both directions. Default: 300 seconds,
-    /// both ends included.
+    /// Adds a public key, for signatures of version `v1a`. It counts as a key like any other.
+    #[cfg(feature = "ed25519")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "ed25519")))]
+    pub fn public_key(mut self, key: PublicKey) -> Self {
+        self.keys.push_public(key);
+        self
+    }
+
+    /// How far the timestamp may lie from now, in both directions. Default: 300 seconds, both ends
+    /// included.
     pub fn tolerance(mut self, tolerance: Duration) -> Self {
-        self.tolerance = tolerance;
+        self.tolerance = Some(tolerance);
+        self
+    }
+
+    /// Accepts every timestamp, so that a delivery may be replayed for ever: for backlogs that are
+    /// read again, or where the time is judged elsewhere.
+    pub fn without_tolerance(mut self) -> Self {
+        self.tolerance = None;
         self
     }
 
     /// The longest body that is verified, in bytes. Default: 1 MiB.
     pub fn max_body_bytes(mut self, bytes: usize) -> Self {
-        self.max_body_bytes = bytes;
+        self.limits.max_body_bytes = bytes;
+        self
+    }
+
+    /// How many signatures of a known version the list may hold. Default: 32.
+    ///
+    /// Of ed25519 signatures there may be 4, whatever this says: for each public key, each of them
+    /// costs tens of microseconds, and a hash of the body of its own.
+    pub fn max_signatures(mut self, signatures: usize) -> Self {
+        self.limits.max_signatures = signatures;
+        self
+    }
+
+    /// How long all lines of the signature header may be together, in bytes. Default: 4096. There
+    /// may be 4 lines.
+    pub fn max_signature_bytes(mut self, bytes: usize) -> Self {
+        self.limits.max_signature_bytes = bytes;
         self
     }
 
@@ -85,33 +139,58 @@ impl VerifierBuilder {
     /// # Errors
     /// - [`ConfigError::NoKeys`] without a key, [`ConfigError::TooManyKeys`] with more than 8;
     /// - [`ConfigError::Tolerance`] unless whole seconds, from one to a day;
-    /// - [`ConfigError::MaxBody`] if the body limit is 0.
-    pub fn build(self) -> Result<Verifier, ConfigError> {
+    /// - [`ConfigError::MaxBody`] if the body limit is 0;
+    /// - [`ConfigError::MaxSignatures`] if the list has no room for one signature;
+    /// - [`ConfigError::NoAsymmetric`] for a public key in a scheme without such signatures.
+    pub fn build(mut self) -> Result<Verifier, ConfigError> {
         match self.keys.len() {
             0 => return Err(ConfigError::NoKeys),
             seen if seen > MAX_KEYS => return Err(ConfigError::TooManyKeys { seen }),
             _ => {}
         }
         let tolerable = Duration::from_secs(1)..=MAX_TOLERANCE;
-        if self.tolerance.subsec_nanos() != 0 || !tolerable.contains(&self.tolerance) {
-            return Err(ConfigError::Tolerance {
-                seen: self.tolerance,
-            });
+        if let Some(seen) = self.tolerance
+            && (seen.subsec_nanos() != 0 || !tolerable.contains(&seen))
+        {
+            return Err(ConfigError::Tolerance { seen });
         }
-        if self.max_body_bytes == 0 {
+        self.limits.tolerance_secs = self.tolerance.map(|tolerance| tolerance.as_secs());
+        if self.limits.max_body_bytes == 0 {
             return Err(ConfigError::MaxBody);
         }
-        let keys = self.keys.into_boxed_slice();
+        if self.keys.has_public() && self.scheme.asymmetric.is_none() {
+            return Err(ConfigError::NoAsymmetric);
+        }
+        if self.limits.max_signatures == 0 || self.limits.max_signature_bytes < self.shortest_list()
+        {
+            return Err(ConfigError::MaxSignatures);
+        }
         Ok(Verifier::from_parts(
-            keys,
-            self.tolerance.as_secs(),
-            self.max_body_bytes,
+            self.scheme,
+            self.keys,
+            self.limits,
+            Kernel::detect(),
         ))
+    }
+
+    /// The bytes of a list with one signature that some key could have made.
+    fn shortest_list(&self) -> usize {
+        let signature = match self.scheme.asymmetric {
+            #[cfg(feature = "ed25519")]
+            Some(label) if !self.keys.has_shared() => label.len() + crate::ed25519::TEXT_BYTES,
+            _ => self.scheme.label.len() + self.scheme.encoding.len(),
+        };
+        match self.scheme.timestamp {
+            Some(TimestampIn::List(label)) => label.len() + TIMESTAMP_DIGITS + 1 + signature,
+            _ => signature,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use super::*;
 
     fn with_key() -> VerifierBuilder {
@@ -140,6 +219,21 @@ mod tests {
             );
         }
         assert_eq!(err(with_key().max_body_bytes(0)), ConfigError::MaxBody);
-        assert!(with_key().build().is_ok());
+        let none = ConfigError::MaxSignatures;
+        assert_eq!(err(with_key().max_signatures(0)), none);
+        assert_eq!(err(with_key().max_signature_bytes(46)), none);
+        assert!(with_key().max_signature_bytes(47).build().is_ok());
+    }
+
+    #[cfg(feature = "ed25519")]
+    #[test]
+    fn a_public_key_needs_a_scheme_that_signs_so() {
+        let public = crate::ed25519::SecretKey::from_bytes(&[7; 32])
+            .unwrap()
+            .public_key();
+        let builder = VerifierBuilder::new().public_key(public);
+        assert!(builder.clone().build().is_ok());
+        let github = builder.scheme(Scheme::github()).build();
+        assert_eq!(github.unwrap_err(), ConfigError::NoAsymmetric);
     }
 }

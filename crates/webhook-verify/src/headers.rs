@@ -1,152 +1,300 @@
-//! The three headers of a delivery: the cheap checks, before anything is hashed.
+//! What stands in the headers of a delivery: the cheap checks, before anything is hashed.
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use core::ops::ControlFlow;
 
-use crate::{Reject, UnixTime};
+use crate::{
+    Headers, Reject, Scheme, UnixTime, bytes,
+    limits::{Limits, MAX_ID_BYTES, MAX_SIGNATURE_LINES, MAX_TIMESTAMP_DIGITS},
+    list::{Item, Lines, Shape},
+    scheme::{Encoding, Part, TimestampIn},
+    text::{Base64, Hex, Text},
+};
 
-static ID: HeaderName = HeaderName::from_static("webhook-id");
-static TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
-static SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
-
-const MAX_ID_BYTES: usize = 256;
-/// Twelve digits reach the year 33658, and stop milliseconds (thirteen digits) at the door.
-const MAX_TIMESTAMP_DIGITS: usize = 12;
-/// All lines of `webhook-signature` together.
-const MAX_SIGNATURE_BYTES: usize = 4096;
-/// Two secrets in overlap, in two schemes, make four.
-const MAX_SIGNATURES: usize = 32;
-
-/// A delivery whose headers are well-formed. Nothing is known yet about who sent it.
+/// What a delivery says of itself. Once [`read`](Self::read), its headers are well-formed; nothing is
+/// known yet about who sent it.
+//
+// Filled in place: to move it about would cost more than to read it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Presented<'a> {
-    pub(crate) id: &'a str,
-    /// As it came, since these are the bytes that were signed.
-    pub(crate) timestamp_text: &'a [u8],
-    pub(crate) timestamp: UnixTime,
-    headers: &'a HeaderMap,
+    scheme: &'a Scheme,
+    /// Visible ASCII; empty if the scheme has none.
+    pub(crate) id: &'a [u8],
+    /// As it came, since these are the bytes that were signed; empty if the scheme has none.
+    timestamp_text: &'a [u8],
+    pub(crate) timestamp: Option<UnixTime>,
+    pub(crate) signatures: Lines<'a>,
+}
+
+/// The names of the headers that a scheme has; empty for what it has not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Names {
+    id: &'static str,
+    timestamp: &'static str,
+    signature: &'static str,
+    /// A bit for each of their lengths, by which most names are told apart from them.
+    lengths: u64,
+}
+
+/// How many signatures of a kind are in the list.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Seen {
+    pub(crate) all: usize,
+    /// Of those, the ones that are as long as a signature.
+    pub(crate) formed: usize,
 }
 
 // === impl Presented ===
 
 impl<'a> Presented<'a> {
-    /// Reads the headers and judges their form, cheapest first.
-    pub(crate) fn read(headers: &'a HeaderMap) -> Result<Self, Reject> {
-        let id = well_formed_id(single(headers, &ID)?)?;
-        let timestamp_text = single(headers, &TIMESTAMP)?.as_bytes();
-        let timestamp = parse_timestamp(timestamp_text)?;
-        let presented = Self {
-            id,
-            timestamp_text,
-            timestamp,
-            headers,
-        };
-        presented.bound_signatures()?;
-        Ok(presented)
+    #[inline(always)]
+    pub(crate) fn new(scheme: &'a Scheme) -> Self {
+        Self {
+            scheme,
+            id: &[],
+            timestamp_text: &[],
+            timestamp: None,
+            signatures: Lines::new(),
+        }
     }
 
-    /// The base64 text of every `v1` signature, from all lines of the header.
-    ///
-    /// Standard Webhooks, "Signature scheme": a space-delimited list, in which versions that the
-    /// receiver does not know are to be ignored. What is malformed simply matches nothing.
-    pub(crate) fn v1_signatures(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.items().flat_map(|item| {
-            let mut before: &[u8] = b"";
-            item.split(|&b| b == b',')
-                .filter(move |field| std::mem::replace(&mut before, field) == b"v1")
+    /// Reads the headers, in one pass, and judges their form.
+    #[inline(always)]
+    pub(crate) fn read<H: Headers + ?Sized>(
+        &mut self,
+        headers: &'a H,
+        names: &Names,
+        limits: &Limits,
+    ) -> Result<(), Reject> {
+        let scheme = self.scheme;
+        let (mut ids, mut timestamps, mut lines) = (0usize, 0usize, 0usize);
+        headers.each(|name, value| {
+            if names.lengths & length_bit(name) == 0 {
+                return;
+            }
+            if is(name, names.id) {
+                self.id = value;
+                ids += 1;
+            } else if is(name, names.timestamp) {
+                self.timestamp_text = value;
+                timestamps += 1;
+            } else if is(name, names.signature) {
+                self.signatures.push(value);
+                lines += 1;
+            }
+        });
+        if let Some(name) = scheme.id {
+            once(ids, name)?;
+            well_formed_id(self.id, scheme.after_id)?;
+        }
+        match scheme.timestamp {
+            None => {}
+            Some(TimestampIn::Header(name)) => {
+                once(timestamps, name)?;
+                self.timestamp = Some(parse_timestamp(self.timestamp_text)?);
+            }
+            // It is missing with the list, and that is what is said of it below.
+            Some(TimestampIn::List(_)) if lines == 0 => {}
+            Some(TimestampIn::List(label)) => {
+                self.timestamp_text = self.timestamp_in_list(label)?;
+                self.timestamp = Some(parse_timestamp(self.timestamp_text)?);
+            }
+        }
+        let bytes: usize = self.signatures.iter().map(<[u8]>::len).sum();
+        match lines {
+            0 => Err(Reject::MissingHeader(scheme.signature)),
+            1..=MAX_SIGNATURE_LINES if bytes <= limits.max_signature_bytes => Ok(()),
+            _ => Err(Reject::SignatureTooLong),
+        }
+    }
+
+    /// What was signed before the body, piece by piece.
+    #[inline(always)]
+    pub(crate) fn signed(&self) -> impl Iterator<Item = &'a [u8]> + Clone {
+        let (id, timestamp) = (self.id, self.timestamp_text);
+        self.scheme.signed.iter().map(move |part| match part {
+            Part::Text(text) => text.as_bytes(),
+            Part::Id => id,
+            Part::Timestamp => timestamp,
         })
     }
 
-    /// What stands between white space: one signature, or several that a proxy folded into one
-    /// line (RFC 9110, 5.3: "separated by a comma (\",\") and optional whitespace"). Neither a
-    /// version nor base64 has a comma in it.
-    fn items(&self) -> impl Iterator<Item = &'a [u8]> {
-        let lines = self.headers.get_all(&SIGNATURE).iter();
-        lines
-            .flat_map(|line| line.as_bytes().split(|&b| matches!(b, b' ' | b'\t')))
-            .filter_map(|one| {
-                let one = one.strip_suffix(b",").unwrap_or(one);
-                (!one.is_empty()).then_some(one)
-            })
+    /// How HMAC signatures look.
+    #[inline]
+    pub(crate) fn symmetric(&self) -> Shape {
+        Shape {
+            label: self.scheme.label,
+            len: self.scheme.encoding.len(),
+        }
     }
 
-    fn bound_signatures(&self) -> Result<(), Reject> {
-        let mut lines = self.headers.get_all(&SIGNATURE).iter().peekable();
-        if lines.peek().is_none() {
-            return Err(Reject::MissingHeader("webhook-signature"));
+    /// How ed25519 signatures look, if the scheme has them.
+    #[cfg(feature = "ed25519")]
+    pub(crate) fn asymmetric(&self) -> Option<Shape> {
+        let label = self.scheme.asymmetric?;
+        Some(Shape {
+            label,
+            len: crate::ed25519::TEXT_BYTES,
+        })
+    }
+
+    /// Which of these MACs is in the list: the first of them.
+    ///
+    /// Ours is written as text once and compared as text: each further signature in the list costs a
+    /// comparison, and only the one canonical spelling is accepted.
+    #[inline(always)]
+    pub(crate) fn which<const N: usize>(&self, macs: &[[u8; 32]; N]) -> Option<usize> {
+        match self.scheme.encoding {
+            Encoding::Base64 => self.which_text::<Base64, N>(macs),
+            Encoding::Hex => self.which_text::<Hex, N>(macs),
         }
-        let mut bytes = 0;
-        for line in lines {
-            bytes += line.len();
-            if bytes > MAX_SIGNATURE_BYTES {
-                return Err(Reject::SignatureTooLong);
+    }
+
+    #[inline(always)]
+    fn which_text<T: Text, const N: usize>(&self, macs: &[[u8; 32]; N]) -> Option<usize> {
+        let mut texts = [T::default(); N];
+        for (text, mac) in texts.iter_mut().zip(macs) {
+            *text = T::of(mac);
+        }
+        let mut found = None;
+        let _: ControlFlow<()> = self.signatures.items(self.symmetric(), |item| {
+            // Of the texts, those before the one that was found: the first one counts, wherever it
+            // stands in the list, so that the answer is the same whether the body came at once or
+            // in pieces.
+            let wanted = texts.get(..found.unwrap_or(N)).unwrap_or_default();
+            if let Item::Formed(seen) = item
+                && let Some(at) = wanted.iter().position(|text| text.is(seen))
+            {
+                found = Some(at);
             }
+            match found {
+                Some(0) => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        });
+        found
+    }
+
+    /// Counts the items of this shape; no more than `max`.
+    #[inline(always)]
+    pub(crate) fn count(&self, shape: Shape, max: usize) -> Result<Seen, Reject> {
+        let mut seen = Seen::default();
+        let flow = self.signatures.items(shape, |item| {
+            seen.all += 1;
+            seen.formed += usize::from(matches!(item, Item::Formed(_)));
+            match seen.all > max {
+                true => ControlFlow::Break(Reject::SignatureTooLong),
+                false => ControlFlow::Continue(()),
+            }
+        });
+        match flow {
+            ControlFlow::Break(reject) => Err(reject),
+            ControlFlow::Continue(()) => Ok(seen),
         }
-        // `version,base64` makes two fields.
-        let fields = |item: &[u8]| item.split(|&b| b == b',').count();
-        let signatures: usize = self.items().map(|item| fields(item).div_ceil(2)).sum();
-        if signatures > MAX_SIGNATURES {
-            return Err(Reject::SignatureTooLong);
+    }
+
+    fn timestamp_in_list(&self, label: &'static str) -> Result<&'a [u8], Reject> {
+        let mut found = self.signatures.texts(label);
+        match (found.next(), found.next()) {
+            (Some(text), None) => Ok(text),
+            _ => Err(Reject::MalformedTimestamp),
         }
-        Ok(())
     }
 }
 
-fn single<'a>(
-    headers: &'a HeaderMap,
-    name: &'static HeaderName,
-) -> Result<&'a HeaderValue, Reject> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Err(Reject::MissingHeader(name.as_str())),
-        (Some(value), None) => Ok(value),
-        (Some(_), Some(_)) => Err(Reject::RepeatedHeader(name.as_str())),
+// === impl Names ===
+
+impl Names {
+    pub(crate) fn of(scheme: &Scheme) -> Self {
+        let id = scheme.id.unwrap_or_default();
+        let timestamp = match scheme.timestamp {
+            Some(TimestampIn::Header(name)) => name,
+            _ => "",
+        };
+        let signature = scheme.signature;
+        let lengths = [id, timestamp, signature].into_iter();
+        let lengths = lengths.filter(|name| !name.is_empty()).map(length_bit);
+        Self {
+            id,
+            timestamp,
+            signature,
+            lengths: lengths.fold(0, |all, bit| all | bit),
+        }
     }
+}
+
+// === impl Seen ===
+
+#[cfg(feature = "ed25519")]
+impl Seen {
+    pub(crate) fn add(&mut self, more: Self) {
+        self.all += more.all;
+        self.formed += more.formed;
+    }
+}
+
+#[inline]
+fn length_bit(name: &str) -> u64 {
+    1 << (name.len() % 64)
+}
+
+#[inline]
+fn once(times: usize, name: &'static str) -> Result<(), Reject> {
+    match times {
+        1 => Ok(()),
+        0 => Err(Reject::MissingHeader(name)),
+        _ => Err(Reject::RepeatedHeader(name)),
+    }
+}
+
+/// RFC 9110, 5.1: "Field names are case-insensitive". Most are told apart by their length, and most
+/// of those that are not by their first letters.
+#[inline(always)]
+fn is(name: &str, wanted: &str) -> bool {
+    name.len() == wanted.len() && bytes::same_letters(name.as_bytes(), wanted.as_bytes())
 }
 
 /// A full stop in the id would let a signed message be split anew: `id=a, ts=T, body=T.x` reads
-/// as `id=a.T, ts=T, body=x`.
-fn well_formed_id(value: &HeaderValue) -> Result<&str, Reject> {
-    let bytes = value.as_bytes();
-    let fits = (1..=MAX_ID_BYTES).contains(&bytes.len())
-        && bytes.iter().all(|&b| b.is_ascii_graphic() && b != b'.');
+/// as `id=a.T, ts=T, body=x`. So would whatever else ends the id in another scheme.
+#[inline]
+fn well_formed_id(id: &[u8], after_id: Option<u8>) -> Result<(), Reject> {
+    let end = after_id.unwrap_or(b' ');
+    let fits = (1..=MAX_ID_BYTES).contains(&id.len()) && bytes::are_visible_without(id, end);
     if !fits {
         return Err(Reject::MalformedId);
     }
-    std::str::from_utf8(bytes).map_err(|_| Reject::MalformedId)
+    Ok(())
 }
 
+#[inline]
 fn parse_timestamp(digits: &[u8]) -> Result<UnixTime, Reject> {
     if !(1..=MAX_TIMESTAMP_DIGITS).contains(&digits.len()) {
         return Err(Reject::MalformedTimestamp);
     }
-    digits
-        .iter()
-        .try_fold(0u64, |n, &b| {
-            b.is_ascii_digit().then(|| n * 10 + u64::from(b - b'0'))
-        })
-        .map(UnixTime::from_secs)
-        .ok_or(Reject::MalformedTimestamp)
+    let secs = bytes::decimal(digits).ok_or(Reject::MalformedTimestamp)?;
+    Ok(UnixTime::from_secs(secs))
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::{vec, vec::Vec};
+
     use super::*;
 
-    fn headers(lines: &[(&'static str, &[u8])]) -> HeaderMap {
-        let mut map = HeaderMap::new();
-        for (name, value) in lines {
-            map.append(*name, HeaderValue::from_bytes(value).unwrap());
-        }
-        map
+    fn read_all(lines: &[(&str, &[u8])]) -> Result<(), Reject> {
+        let scheme = Scheme::standard_webhooks();
+        let limits = Limits::DEFAULT;
+        let mut presented = Presented::new(&scheme);
+        presented.read(lines, &Names::of(&scheme), &limits)?;
+        presented.count(presented.symmetric(), limits.max_signatures)?;
+        Ok(())
     }
 
     fn read(id: &[u8], timestamp: &[u8], signature: &[u8]) -> Result<(), Reject> {
-        let map = headers(&[
+        read_all(&[
             ("webhook-id", id),
             ("webhook-timestamp", timestamp),
             ("webhook-signature", signature),
-        ]);
-        Presented::read(&map).map(drop)
+        ])
     }
 
     #[test]
@@ -160,7 +308,14 @@ mod tests {
     #[test]
     fn an_id_is_bounded_visible_ascii() {
         assert_eq!(read(&[b'a'; 256], b"1", b"v1,"), Ok(()));
-        for id in [&b""[..], &[b'a'; 257], b"a b", b"caf\xe9", b"a\tb"] {
+        for id in [
+            &b""[..],
+            &[b'a'; 257],
+            b"a b",
+            b"caf\xe9",
+            b"a\tb",
+            b"a\x7f",
+        ] {
             assert_eq!(read(id, b"1", b"v1,"), Err(Reject::MalformedId), "{id:?}");
         }
     }
@@ -197,62 +352,63 @@ mod tests {
         for skip in 0..3 {
             let mut some = all.to_vec();
             let (name, _) = some.remove(skip);
-            let seen = Presented::read(&headers(&some)).map(drop);
-            assert_eq!(seen, Err(Reject::MissingHeader(name)));
+            assert_eq!(read_all(&some), Err(Reject::MissingHeader(name)));
         }
         for twice in 0..2 {
             let mut more = all.to_vec();
             more.push(all[twice]);
-            let seen = Presented::read(&headers(&more)).map(drop);
-            assert_eq!(seen, Err(Reject::RepeatedHeader(all[twice].0)));
+            assert_eq!(read_all(&more), Err(Reject::RepeatedHeader(all[twice].0)));
         }
     }
 
     #[test]
-    fn lines_and_folded_lines_are_one_list_and_unknown_versions_are_skipped() {
-        let map = headers(&[
-            ("webhook-id", b"a"),
-            ("webhook-timestamp", b"1"),
-            ("webhook-signature", b"v1a,xx v1,one  v2,yy"),
-            ("webhook-signature", b"v1,two, v1,three garbage v1 ,"),
-        ]);
-        let seen: Vec<_> = Presented::read(&map).unwrap().v1_signatures().collect();
-        assert_eq!(seen, [&b"one"[..], b"two", b"three"]);
+    fn names_are_found_in_any_case_and_others_of_their_length_are_not_taken_for_them() {
+        let lines: [(&str, &[u8]); 5] = [
+            ("user-agent", b"x"),
+            ("WEBHOOK-ID", b"a"),
+            ("webhook-signatura", b"x"),
+            ("Webhook-Timestamp", b"1"),
+            ("Webhook-Signature", b"v1,"),
+        ];
+        assert_eq!(read_all(&lines), Ok(()));
     }
 
     #[test]
-    fn lines_that_were_folded_without_white_space_are_one_list_too() {
-        for line in [
-            &b"v1,one,v1,two,v1a,xx,v1,three"[..],
-            b"v1,one,v1,two garbage,v1,three,",
-            b"v1,one,\tv1,two,v2,zz v1,three",
-        ] {
-            let map = headers(&[
-                ("webhook-id", b"a"),
-                ("webhook-timestamp", b"1"),
-                ("webhook-signature", line),
-            ]);
-            let seen: Vec<_> = Presented::read(&map).unwrap().v1_signatures().collect();
-            assert_eq!(seen, [&b"one"[..], b"two", b"three"]);
+    fn a_timestamp_in_the_list_stands_there_once() {
+        let scheme = Scheme::stripe();
+        let read = |line: &[u8]| {
+            let lines = [("stripe-signature", line)];
+            let mut presented = Presented::new(&scheme);
+            presented.read(&lines, &Names::of(&scheme), &Limits::DEFAULT)?;
+            Ok(presented.timestamp.unwrap().as_secs())
+        };
+        assert_eq!(read(b"t=12,v1=ab"), Ok(12));
+        assert_eq!(read(b"v1=ab, t=12"), Ok(12));
+        for line in [&b"v1=ab"[..], b"t=1,t=1,v1=ab", b"t=,v1=ab", b"t=-1,v1=ab"] {
+            assert_eq!(read(line), Err(Reject::MalformedTimestamp));
         }
-        let many = |n| vec!["v1,x"; n].join(",");
-        assert_eq!(read(b"a", b"1", many(32).as_bytes()), Ok(()));
-        let seen = read(b"a", b"1", many(33).as_bytes());
-        assert_eq!(seen, Err(Reject::SignatureTooLong));
+        let none: [(&str, &[u8]); 0] = [];
+        let missing = Presented::new(&scheme).read(&none, &Names::of(&scheme), &Limits::DEFAULT);
+        assert_eq!(missing, Err(Reject::MissingHeader("stripe-signature")));
     }
 
     #[test]
-    fn the_signature_header_is_bounded_in_bytes_and_in_number() {
+    fn the_signature_header_is_bounded_in_bytes_in_lines_and_in_number() {
         assert_eq!(read(b"a", b"1", &[b'x'; 4096]), Ok(()));
-        assert_eq!(
-            read(b"a", b"1", &[b'x'; 4097]),
-            Err(Reject::SignatureTooLong)
-        );
-        assert_eq!(read(b"a", b"1", "v1,x ".repeat(32).as_bytes()), Ok(()));
-        let many = "v1,x ".repeat(33);
-        assert_eq!(
-            read(b"a", b"1", many.as_bytes()),
-            Err(Reject::SignatureTooLong)
-        );
+        let long = Err(Reject::SignatureTooLong);
+        assert_eq!(read(b"a", b"1", &[b'x'; 4097]), long);
+        for separator in [" ", ","] {
+            let many = |n| vec!["v1,x"; n].join(separator);
+            assert_eq!(read(b"a", b"1", many(32).as_bytes()), Ok(()));
+            assert_eq!(read(b"a", b"1", many(33).as_bytes()), long);
+        }
+        let with_lines = |n| {
+            let mut lines: Vec<(&str, &[u8])> =
+                vec![("webhook-id", b"a"), ("webhook-timestamp", b"1")];
+            lines.extend(vec![("webhook-signature", &b"v1,x"[..]); n]);
+            read_all(&lines)
+        };
+        assert_eq!(with_lines(4), Ok(()));
+        assert_eq!(with_lines(5), long);
     }
 }

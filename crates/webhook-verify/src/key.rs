@@ -1,33 +1,21 @@
 //! One shared secret, kept as a prepared HMAC state.
 
-use std::fmt;
+use alloc::{boxed::Box, vec};
+use core::fmt;
 
 use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::UnixTime;
+use crate::{UnixTime, mac::Midstates, spelling};
 
 /// Below this a key can be guessed with effort; the standard itself asks for 24 to 64 bytes.
 const MIN_BYTES: usize = 16;
 /// Far above the 64 bytes of the standard; a longer "key" is a wrong file.
 const MAX_BYTES: usize = 1024;
 
-/// Secrets are seen with and without `=`, and an unpadded one may carry stray bits in its last
-/// character, which every other implementation ignores.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
-
 /// A webhook secret, ready to hash with.
 ///
-/// The secret itself is not kept: only the HMAC state that was prepared from it, which is wiped
+/// The secret itself is not kept: only the HMAC states that were prepared from it, which are wiped
 /// when the key is dropped. `Debug` shows the id and never the secret.
 ///
 /// ```
@@ -40,7 +28,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 #[derive(Clone)]
 pub struct Key {
     /// Boxed, so that a key that moves (a `Vec` of keys that grows) leaves no copy of it behind.
-    mac: Box<Hmac<Sha256>>,
+    midstates: Box<Midstates>,
     id: Option<Box<str>>,
     not_after: Option<UnixTime>,
 }
@@ -81,9 +69,9 @@ pub enum KeyError {
 // === impl Key ===
 
 impl Key {
-    /// Reads a secret as the provider shows it: `whsec_` and base64, padded or not.
+    /// Reads a secret as Standard Webhooks shows it: `whsec_` and base64, padded or not.
     ///
-    /// White space around it is ignored, because files tend to end in a line feed.
+    /// Not for Stripe, whose `whsec_…` is a text: see [`from_text`](Self::from_text). White space around it is ignored, because files tend to end in a line feed.
     ///
     /// # Errors
     /// [`KeyError::MissingPrefix`], [`KeyError::Asymmetric`], [`KeyError::NotBase64`], and as
@@ -114,10 +102,21 @@ impl Key {
         }
         // Exactly sized up front: a buffer that grew would leave copies of the secret behind.
         let mut bytes = Zeroizing::new(vec![0; base64::decoded_len_estimate(secret.len())]);
-        let len = LENIENT
+        let len = spelling::LENIENT
             .decode_slice(secret, &mut bytes)
             .map_err(|_| KeyError::NotBase64)?;
         Self::from_bytes(bytes.get(..len).unwrap_or_default())
+    }
+
+    /// Takes the secret to the letter: the text itself is the key, as with GitHub, Shopify, Slack,
+    /// Square and Stripe.
+    ///
+    /// White space around it is ignored, because files tend to end in a line feed.
+    ///
+    /// # Errors
+    /// As [`from_bytes`](Self::from_bytes).
+    pub fn from_text(secret: &str) -> Result<Self, KeyError> {
+        Self::from_bytes(secret.trim_ascii().as_bytes())
     }
 
     /// Takes the secret as raw bytes.
@@ -168,17 +167,14 @@ impl Key {
         self.not_after
     }
 
+    #[inline]
     pub(crate) fn is_usable(&self, now: UnixTime) -> bool {
         self.not_after.is_none_or(|end| now <= end)
     }
 
-    /// Standard Webhooks, "Signature scheme": HMAC-SHA256 over `msg_id.timestamp.payload`.
-    pub(crate) fn mac(&self, id: &[u8], timestamp: &[u8], body: &[u8]) -> [u8; 32] {
-        let mut mac = Hmac::clone(&self.mac);
-        for part in [id, b".", timestamp, b".", body] {
-            mac.update(part);
-        }
-        mac.finalize().into_bytes().into()
+    #[inline]
+    pub(crate) fn midstates(&self) -> &Midstates {
+        &self.midstates
     }
 
     fn prepare(secret: &[u8]) -> Result<Self, KeyError> {
@@ -190,10 +186,8 @@ impl Key {
         if secret.iter().all(|&byte| byte == 0) {
             return Err(KeyError::Empty);
         }
-        // HMAC takes keys of every length; the error type only exists for other MACs.
-        let mac = Hmac::new_from_slice(secret).map_err(|_| KeyError::TooLong)?;
         Ok(Self {
-            mac: Box::new(mac),
+            midstates: Box::new(Midstates::new(secret)),
             id: None,
             not_after: None,
         })
@@ -211,12 +205,20 @@ impl fmt::Debug for Key {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
+    use golive_sha256_lanes::Kernel;
+    use hmac::{Hmac, KeyInit as _, Mac as _};
+    use sha2::Sha256;
+
     use super::*;
+    use crate::mac::macs;
 
     const SECRET: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
     fn tag(key: &Key) -> [u8; 32] {
-        key.mac(b"id", b"1", b"body")
+        let [mac] = macs(Kernel::detect(), [key.midstates()], [].into_iter(), b"body");
+        mac
     }
 
     #[test]
@@ -266,16 +268,22 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_moves_leaves_no_copy_of_its_state_behind() {
-        let place = |key: &Key| {
-            let state: &Hmac<Sha256> = &key.mac;
-            std::ptr::from_ref(state).addr()
-        };
+    fn a_key_that_moves_leaves_no_copy_of_its_states_behind() {
+        let place = |key: &Key| core::ptr::from_ref(key.midstates()).addr();
         let key = Key::from_bytes(&[1; 16]).unwrap();
         let before = place(&key);
         let mut keys = vec![key];
         keys.extend((2..9).map(|seed| Key::from_bytes(&[seed; 16]).unwrap()));
         assert_eq!(place(&keys.into_boxed_slice()[0]), before);
+    }
+
+    #[test]
+    fn a_text_is_the_key_itself() {
+        let text = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let key = Key::from_text(&format!(" {text}\n")).unwrap();
+        assert_eq!(tag(&key), tag(&Key::from_bytes(text.as_bytes()).unwrap()));
+        assert_ne!(tag(&key), tag(&Key::from_whsec(text).unwrap()));
+        assert_eq!(Key::from_text(" \n").unwrap_err(), KeyError::Empty);
     }
 
     #[test]
@@ -312,15 +320,6 @@ mod tests {
         assert!(shown.contains("october"));
         assert!(!shown.contains("MfKQ"), "{shown}");
         assert!(!shown.contains("49, 242"), "{shown}");
-    }
-
-    #[test]
-    fn the_prepared_state_is_wiped_on_drop() {
-        // NOTE: `Hmac<Sha256>` consists of two of these states and a buffer that wipes itself; it
-        // lacks the marker, but its parts are dropped with it.
-        fn wiped<T: zeroize::ZeroizeOnDrop>() {}
-        wiped::<sha2::block_api::Sha256VarCore>();
-        wiped::<Sha256>();
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! Why a delivery was refused, and who must act.
 
-use http::StatusCode;
-
 /// Why a delivery was refused.
 ///
 /// `Display` is for the operator's log, [`code`](Self::code) for metrics (a bounded set of
@@ -15,18 +13,19 @@ pub enum Reject {
     /// A header that may come once came several times.
     #[error("the header {0} came more than once")]
     RepeatedHeader(&'static str),
-    /// The id is empty, longer than 256 bytes, not visible ASCII, or has a full stop in it.
-    #[error("webhook-id is not 1 to 256 visible ASCII characters without a full stop")]
+    /// The id is empty, longer than 256 bytes, not visible ASCII, or has in it what ends it in the
+    /// signed bytes (in Standard Webhooks a full stop).
+    #[error("the id is not 1 to 256 visible ASCII characters without the one that ends it")]
     MalformedId,
-    /// The timestamp is not 1 to 12 decimal digits.
-    #[error("webhook-timestamp is not a number of seconds since 1970")]
+    /// The timestamp is not 1 to 12 decimal digits, or stands not once where it should.
+    #[error("the timestamp is not a number of seconds since 1970")]
     MalformedTimestamp,
-    /// The signature header has more bytes or more signatures than allowed.
-    #[error("webhook-signature is longer than a receiver has reason to read")]
+    /// The signature header has more bytes, lines or signatures than allowed.
+    #[error("the signature header is longer than a receiver has reason to read")]
     SignatureTooLong,
     /// The timestamp lies further back than the tolerance: late, or recorded and sent again.
     #[error(
-        "webhook-timestamp is {by_secs} s old, more than tolerated: a replay, a sender that \
+        "the timestamp is {by_secs} s old, more than tolerated: a replay, a sender that \
          retries without signing anew, or a clock that is wrong on one side"
     )]
     TooOld {
@@ -35,15 +34,15 @@ pub enum Reject {
     },
     /// The timestamp lies further ahead than the tolerance.
     #[error(
-        "webhook-timestamp is {by_secs} s ahead, more than tolerated: check the clocks of both \
+        "the timestamp is {by_secs} s ahead, more than tolerated: check the clocks of both \
          sides"
     )]
     TooNew {
         /// How far ahead the delivery is, in seconds.
         by_secs: u64,
     },
-    /// The list holds no signature of a version that this receiver knows (`v1`).
-    #[error("webhook-signature holds no v1 signature")]
+    /// The list holds no signature of a version that this receiver has a key for.
+    #[error("the signature header holds no signature of a version that there is a key for")]
     NoKnownSignature,
     /// No signature in the list was made with any of the keys over this id, time and body.
     #[error(
@@ -60,6 +59,9 @@ pub enum Reject {
     /// The body broke off before its end.
     #[error("the body broke off before its end")]
     BodyIncomplete,
+    /// The body was not whole in time.
+    #[error("the body was not whole in time")]
+    BodyTimeout,
     /// Every configured key is past its end date, so that nothing can be verified.
     #[error("every configured webhook key is past its end date: configure the current secret")]
     NoUsableKey,
@@ -90,7 +92,8 @@ impl Reject {
             | Self::MalformedTimestamp
             | Self::SignatureTooLong
             | Self::BodyTooLarge { .. }
-            | Self::BodyIncomplete => Fault::Sender,
+            | Self::BodyIncomplete
+            | Self::BodyTimeout => Fault::Sender,
             Self::TooOld { .. } | Self::TooNew { .. } | Self::NoKnownSignature | Self::Mismatch => {
                 Fault::Attacker
             }
@@ -98,14 +101,15 @@ impl Reject {
         }
     }
 
-    /// The status to answer with: 413 for a long body, otherwise 400, 401 or 500 after
-    /// [`fault`](Self::fault).
-    pub fn status(self) -> StatusCode {
+    /// The status to answer with (RFC 9110, 15): 413 for a long body, 408 for a slow one, otherwise
+    /// 400, 401 or 500 after [`fault`](Self::fault).
+    pub fn status(self) -> u16 {
         match (self, self.fault()) {
-            (Self::BodyTooLarge { .. }, _) => StatusCode::PAYLOAD_TOO_LARGE,
-            (_, Fault::Sender) => StatusCode::BAD_REQUEST,
-            (_, Fault::Attacker) => StatusCode::UNAUTHORIZED,
-            (_, Fault::Operator) => StatusCode::INTERNAL_SERVER_ERROR,
+            (Self::BodyTooLarge { .. }, _) => 413,
+            (Self::BodyTimeout, _) => 408,
+            (_, Fault::Sender) => 400,
+            (_, Fault::Attacker) => 401,
+            (_, Fault::Operator) => 500,
         }
     }
 
@@ -123,6 +127,7 @@ impl Reject {
             Self::Mismatch => "mismatch",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::BodyIncomplete => "body_incomplete",
+            Self::BodyTimeout => "body_timeout",
             Self::NoUsableKey => "no_usable_key",
         }
     }

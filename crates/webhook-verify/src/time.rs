@@ -1,11 +1,12 @@
 //! Seconds since 1970, the unit of `webhook-timestamp`.
 
-use std::fmt;
+use core::fmt;
+#[cfg(feature = "std")]
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A moment in whole seconds since 1970-01-01T00:00:00Z, as `webhook-timestamp` carries it.
 ///
-/// A [`SystemTime`] converts into it, cut down to the second. A clock that stands before 1970
+/// With the feature `std` a `SystemTime` converts into it, cut down to the second. A clock that stands before 1970
 /// becomes 0, so that every delivery looks as if it came from the future and is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(u64);
@@ -28,6 +29,8 @@ impl From<u64> for UnixTime {
     }
 }
 
+#[cfg(feature = "std")]
+#[cfg_attr(docsrs, doc(cfg(feature = "std")))]
 impl From<SystemTime> for UnixTime {
     fn from(at: SystemTime) -> Self {
         Self(at.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()))
@@ -40,10 +43,11 @@ impl fmt::Display for UnixTime {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "std"))]
 mod tests {
-    use super::*;
     use std::time::Duration;
+
+    use super::*;
 
     #[test]
     fn a_clock_before_1970_reads_as_zero() {

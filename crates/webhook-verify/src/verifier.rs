@@ -1,181 +1,268 @@
 //! The decision: is this delivery genuine and fresh?
 
-use std::borrow::Cow;
+#[cfg(feature = "ed25519")]
+use core::ops::ControlFlow;
 
-use http::HeaderMap;
-use subtle::ConstantTimeEq as _;
+use golive_sha256_lanes::{Kernel, MAX_LANES};
 
-use crate::headers::Presented;
-use crate::signer::encode;
-use crate::{Key, Reject, UnixTime, VerifierBuilder};
+use crate::{
+    Headers, Reject, Scheme, UnixTime, Verification, Verified, VerifierBuilder,
+    headers::{Names, Presented, Seen},
+    keys::Keys,
+    limits::Limits,
+    mac::{Midstates, macs},
+};
+#[cfg(feature = "ed25519")]
+use crate::{ed25519::Streams, limits::MAX_ASYMMETRIC_SIGNATURES, list::Item};
 
-/// Verifies deliveries of the Standard Webhooks scheme `v1`. See the crate documentation.
+/// Verifies deliveries. See the crate documentation.
+///
+/// It is cheap to share (`Arc`) and costs a copy of its keys to clone.
 #[derive(Clone, Debug)]
 pub struct Verifier {
-    keys: Box<[Key]>,
-    tolerance_secs: u64,
-    max_body_bytes: usize,
+    scheme: Scheme,
+    names: Names,
+    keys: Keys,
+    limits: Limits,
+    kernel: Kernel,
 }
 
-/// A delivery that was signed with one of our keys and is fresh.
-///
-/// [`Verifier::verify`] borrows from the request; [`into_owned`](Self::into_owned) makes the form
-/// that the tower layer puts into the request's extensions: `Verified<'static>`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified<'a> {
-    id: Cow<'a, str>,
-    timestamp: UnixTime,
-    key_index: usize,
-    key_id: Option<Cow<'a, str>>,
-}
-
-/// A delivery that passed every check but the signature, for which its body is needed.
+/// Which keys a delivery has signatures for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Candidate<'a> {
-    verifier: &'a Verifier,
-    presented: Presented<'a>,
-    now: UnixTime,
+pub(crate) struct Signed {
+    /// There is one that a shared secret could have made.
+    pub(crate) shared: bool,
+    /// There is one that an ed25519 key could have made.
+    #[cfg(feature = "ed25519")]
+    pub(crate) public: bool,
 }
 
 // === impl Verifier ===
 
 impl Verifier {
-    /// Starts a builder: 300 seconds of tolerance, 1 MiB of body, no key yet.
+    /// Starts a builder: Standard Webhooks, 300 seconds of tolerance, 1 MiB of body, no key yet.
     pub fn builder() -> VerifierBuilder {
         VerifierBuilder::new()
     }
 
     /// Verifies one delivery, received at `now`, over the very bytes of its body.
     ///
-    /// The cheap checks come first: headers, id, timestamp, sizes. Only then the body is hashed,
-    /// once for each key until one matches, however many signatures the list holds; signatures
-    /// are compared in constant time. Nothing is allocated, on success or on rejection.
+    /// The cheap checks come first: headers, id, timestamp, sizes. Only then the body is hashed, in
+    /// one pass for up to four keys, however many signatures the list holds; signatures are compared
+    /// in constant time. Nothing is allocated, on success or on rejection (save for signatures of
+    /// version `v1a`).
     ///
     /// # Errors
     /// A [`Reject`], which says who must act and maps to the status to answer with.
-    pub fn verify<'a>(
+    #[inline]
+    pub fn verify<'a, H: Headers + ?Sized>(
         &'a self,
-        headers: &'a HeaderMap,
+        headers: &'a H,
         body: &[u8],
         now: impl Into<UnixTime>,
     ) -> Result<Verified<'a>, Reject> {
-        self.check_headers(headers, now.into())?.verify(body)
+        let now = now.into();
+        let mut presented = Presented::new(&self.scheme);
+        let signed = self.check(&mut presented, headers, now)?;
+        self.check_body(body.len())?;
+        let mut index = None;
+        if signed.shared {
+            index = self.shared_key(&presented, body, now);
+        }
+        #[cfg(feature = "ed25519")]
+        if index.is_none() && signed.public {
+            index = self.public_key(&presented, body, now);
+        }
+        let index = index.ok_or(Reject::Mismatch)?;
+        Ok(Verified::new(&presented, index, self.keys.name(index)))
+    }
+
+    /// Begins to verify a delivery whose body is still to come: all that can be refused before it is
+    /// here.
+    ///
+    /// ```
+    /// # use golive_webhook_verify::{Key, Reject, Verifier};
+    /// # let key = Key::from_whsec("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?;
+    /// # let verifier = Verifier::builder().key(key).build()?;
+    /// # let headers = [
+    /// #     ("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek"),
+    /// #     ("webhook-timestamp", "1614265330"),
+    /// #     ("webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="),
+    /// # ];
+    /// let mut verification = verifier.begin(&headers, 1614265330)?;
+    /// for chunk in [&br#"{"test": "#[..], b"2432232314}"] {
+    ///     verification.update(chunk)?; // refuses what grows too long
+    /// }
+    /// let verified = verification.finish(1614265331)?; // when it was whole
+    /// assert_eq!(verified.id(), Some("msg_p5jXN8AQM9LWM0D4loKWxJek"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A [`Reject`].
+    pub fn begin<'a, H: Headers + ?Sized>(
+        &'a self,
+        headers: &'a H,
+        now: impl Into<UnixTime>,
+    ) -> Result<Verification<'a>, Reject> {
+        let now = now.into();
+        let mut presented = Presented::new(&self.scheme);
+        let signed = self.check(&mut presented, headers, now)?;
+        Ok(Verification::new(self, presented, signed, now))
     }
 
     /// The longest body that is verified, in bytes.
     pub fn max_body_bytes(&self) -> usize {
-        self.max_body_bytes
+        self.limits.max_body_bytes
     }
 
     /// All that can be refused before the body is here.
-    pub(crate) fn check_headers<'a>(
+    #[inline(always)]
+    pub(crate) fn check<'a, H: Headers + ?Sized>(
         &'a self,
-        headers: &'a HeaderMap,
+        presented: &mut Presented<'a>,
+        headers: &'a H,
         now: UnixTime,
-    ) -> Result<Candidate<'a>, Reject> {
-        let presented = Presented::read(headers)?;
+    ) -> Result<Signed, Reject> {
+        presented.read(headers, &self.names, &self.limits)?;
         self.check_age(presented.timestamp, now)?;
-        if presented.v1_signatures().next().is_none() {
+        let mut list = Seen::default();
+        if self.keys.has_shared() {
+            list = presented.count(presented.symmetric(), self.limits.max_signatures)?;
+        }
+        let shared = list.formed > 0;
+        #[cfg(feature = "ed25519")]
+        let public = match presented.asymmetric() {
+            Some(shape) if self.keys.has_public() => {
+                let max = MAX_ASYMMETRIC_SIGNATURES.min(self.limits.max_signatures);
+                presented.count(shape, max)?
+            }
+            _ => Seen::default(),
+        };
+        #[cfg(feature = "ed25519")]
+        list.add(public);
+        if list.all == 0 {
             return Err(Reject::NoKnownSignature);
         }
-        if !self.keys.iter().any(|key| key.is_usable(now)) {
+        if !self.keys.are_usable(now) {
             return Err(Reject::NoUsableKey);
         }
-        Ok(Candidate {
-            verifier: self,
-            presented,
-            now,
+        if list.formed == 0 {
+            // Nothing in the list is as long as a signature: no hash is needed to know.
+            return Err(Reject::Mismatch);
+        }
+        Ok(Signed {
+            shared,
+            #[cfg(feature = "ed25519")]
+            public: public.formed > 0,
         })
     }
 
-    pub(crate) fn from_parts(keys: Box<[Key]>, tolerance_secs: u64, max_body_bytes: usize) -> Self {
+    pub(crate) fn from_parts(scheme: Scheme, keys: Keys, limits: Limits, kernel: Kernel) -> Self {
         Self {
+            names: Names::of(&scheme),
+            scheme,
             keys,
-            tolerance_secs,
-            max_body_bytes,
+            limits,
+            kernel,
         }
     }
 
-    fn check_age(&self, timestamp: UnixTime, now: UnixTime) -> Result<(), Reject> {
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    pub(crate) fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
+    #[inline]
+    pub(crate) fn check_age(
+        &self,
+        timestamp: Option<UnixTime>,
+        now: UnixTime,
+    ) -> Result<(), Reject> {
+        let (Some(timestamp), Some(tolerance)) = (timestamp, self.limits.tolerance_secs) else {
+            return Ok(());
+        };
         let by_secs = now.as_secs().abs_diff(timestamp.as_secs());
-        match by_secs > self.tolerance_secs {
+        match by_secs > tolerance {
             false => Ok(()),
             true if timestamp < now => Err(Reject::TooOld { by_secs }),
             true => Err(Reject::TooNew { by_secs }),
         }
     }
-}
 
-// === impl Candidate ===
-
-impl<'a> Candidate<'a> {
-    /// Verifies the signature over the very bytes of the body.
-    pub(crate) fn verify(self, body: &[u8]) -> Result<Verified<'a>, Reject> {
-        let Self {
-            verifier,
-            presented,
-            now,
-        } = self;
-        let limit = verifier.max_body_bytes;
-        if body.len() > limit {
-            return Err(Reject::BodyTooLarge { limit });
+    #[inline]
+    pub(crate) fn check_body(&self, bytes: usize) -> Result<(), Reject> {
+        let limit = self.limits.max_body_bytes;
+        match bytes > limit {
+            true => Err(Reject::BodyTooLarge { limit }),
+            false => Ok(()),
         }
-        for (key_index, key) in verifier.keys.iter().enumerate() {
-            if key.is_usable(now) && matches(key, &presented, body) {
-                return Ok(Verified {
-                    id: Cow::Borrowed(presented.id),
-                    timestamp: presented.timestamp,
-                    key_index,
-                    key_id: key.id().map(Cow::Borrowed),
-                });
+    }
+
+    /// Which key signed, of those that share one secret with the sender.
+    #[inline(always)]
+    fn shared_key(&self, presented: &Presented<'_>, body: &[u8], now: UnixTime) -> Option<usize> {
+        let mut usable = self.keys.usable(now);
+        loop {
+            let first = usable.next()?;
+            let mut lanes = [first; MAX_LANES];
+            let mut len = 1;
+            while let Some(lane) = lanes.get_mut(len)
+                && let Some(key) = usable.next()
+            {
+                *lane = key;
+                len += 1;
+            }
+            let found = match len {
+                1 => self.one_pass::<1>(&lanes, presented, body),
+                2 => self.one_pass::<2>(&lanes, presented, body),
+                3 => self.one_pass::<3>(&lanes, presented, body),
+                _ => self.one_pass::<4>(&lanes, presented, body),
+            };
+            if found.is_some() {
+                return found;
             }
         }
-        Err(Reject::Mismatch)
-    }
-}
-
-/// Our own signature is written as text once and compared as text: each further signature in the
-/// list costs a comparison, and only the one canonical spelling is accepted.
-fn matches(key: &Key, presented: &Presented<'_>, body: &[u8]) -> bool {
-    let mac = key.mac(presented.id.as_bytes(), presented.timestamp_text, body);
-    let expected = encode(&mac);
-    presented
-        .v1_signatures()
-        .any(|seen| bool::from(expected[..].ct_eq(seen)))
-}
-
-// === impl Verified ===
-
-impl<'a> Verified<'a> {
-    /// `webhook-id`: the same for every attempt to deliver one event, so the key to deduplicate
-    /// by.
-    pub fn id(&self) -> &str {
-        &self.id
     }
 
-    /// `webhook-timestamp`: when this attempt was sent.
-    pub fn timestamp(&self) -> UnixTime {
-        self.timestamp
+    /// Which of the first `N` keys signed.
+    #[inline(always)]
+    fn one_pass<const N: usize>(
+        &self,
+        lanes: &[(usize, &Midstates); MAX_LANES],
+        presented: &Presented<'_>,
+        body: &[u8],
+    ) -> Option<usize> {
+        let keys = core::array::from_fn(|lane| lanes[lane].1);
+        let macs: [_; N] = macs(self.kernel, keys, presented.signed(), body);
+        let lane = presented.which(&macs)?;
+        lanes.get(lane).map(|(index, _)| *index)
     }
 
-    /// Which key matched, counted from 0 in the order of the builder.
-    pub fn key_index(&self) -> usize {
-        self.key_index
+    #[cfg(feature = "ed25519")]
+    fn public_key(&self, presented: &Presented<'_>, body: &[u8], now: UnixTime) -> Option<usize> {
+        let mut streams = self.streams(presented, now);
+        presented.signed().for_each(|piece| streams.update(piece));
+        streams.update(body);
+        streams.finish(|_| true)
     }
 
-    /// The name of the key that matched, if it has one: shows when an old secret is no longer
-    /// used.
-    pub fn key_id(&self) -> Option<&str> {
-        self.key_id.as_deref()
-    }
-
-    /// Copies what is borrowed, so that it may outlive the request.
-    pub fn into_owned(self) -> Verified<'static> {
-        Verified {
-            id: Cow::Owned(self.id.into_owned()),
-            timestamp: self.timestamp,
-            key_index: self.key_index,
-            key_id: self.key_id.map(|id| Cow::Owned(id.into_owned())),
+    #[cfg(feature = "ed25519")]
+    pub(crate) fn streams(&self, presented: &Presented<'_>, now: UnixTime) -> Streams {
+        let mut texts = [&[][..]; MAX_ASYMMETRIC_SIGNATURES];
+        let mut places = texts.iter_mut();
+        if let Some(shape) = presented.asymmetric() {
+            let _: ControlFlow<()> = presented.signatures.items(shape, |item| {
+                if let (Item::Formed(text), Some(place)) = (item, places.next()) {
+                    *place = text;
+                }
+                ControlFlow::Continue(())
+            });
         }
+        let texts = texts.into_iter().filter(|text| !text.is_empty());
+        Streams::new(texts, &self.keys.usable_public(now))
     }
 }

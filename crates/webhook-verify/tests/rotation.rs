@@ -10,7 +10,7 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Poll,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -146,6 +146,66 @@ async fn a_smaller_limit_that_came_meanwhile_holds_too() {
     assert_eq!(answer.await, Err(Reject::BodyTooLarge { limit: 4 }));
 }
 
+/// Hands out what is next in the list, and then the last of it for ever.
+struct Scripted(std::sync::Mutex<Vec<Arc<Verifier>>>);
+
+impl VerifierSource for Scripted {
+    fn load(&self) -> Arc<Verifier> {
+        let mut next = self.0.lock().unwrap();
+        match next.len() {
+            1 => Arc::clone(&next[0]),
+            _ => next.remove(0),
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_ring_at_the_end_judges_headers_body_and_time_anew() {
+    let ring = |builder: golive_webhook_verify::VerifierBuilder| Arc::new(builder.build().unwrap());
+    let with = |names: &[u8]| Verifier::builder().keys(names.iter().map(|name| key(*name)));
+    let strict = with(b"a").tolerance(Duration::from_secs(10));
+    let stripe = with(b"a").scheme(golive_webhook_verify::Scheme::stripe());
+    let spent = Verifier::builder().key(key(b'a').with_not_after(NOW - 1));
+    for (first, last, expected) in [
+        (with(b"a"), with(b"a"), Ok((0, "a".to_owned()))),
+        (with(b"a"), with(b"ba"), Ok((1, "a".to_owned()))),
+        (with(b"b"), with(b"a"), Ok((0, "a".to_owned()))),
+        (with(b"a"), with(b"b"), Err(Reject::Mismatch)),
+        (with(b"a"), strict, Err(Reject::TooOld { by_secs: 30 })),
+        (
+            with(b"a"),
+            stripe,
+            Err(Reject::MissingHeader("stripe-signature")),
+        ),
+        (with(b"a"), spent, Err(Reject::NoUsableKey)),
+    ] {
+        let rings = [first, last].map(ring);
+        let source = Scripted(std::sync::Mutex::new(rings.to_vec()));
+        let layer = VerifyLayer::following(source).with_clock(Fixed);
+        let answer = send(&layer, signed(b'a', 30, whole())).await;
+        assert_eq!(answer, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_source_is_asked_at_the_headers_and_at_the_end_and_never_besides() {
+    struct Counting(Arc<AtomicUsize>, Arc<Verifier>);
+    impl VerifierSource for Counting {
+        fn load(&self) -> Arc<Verifier> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Arc::clone(&self.1)
+        }
+    }
+    let asked = Arc::new(AtomicUsize::new(0));
+    let source = Counting(Arc::clone(&asked), Arc::new(ring(b"a")));
+    let layer = VerifyLayer::following(source).with_clock(Fixed);
+    assert!(send(&layer, signed(b'a', 0, whole())).await.is_ok());
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    // Refused by its headers.
+    assert!(send(&layer, signed(b'a', 301, whole())).await.is_err());
+    assert_eq!(asked.load(Ordering::SeqCst), 3);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn under_constant_swaps_no_delivery_sees_a_mix_of_two_rings() {
     // One knows `a` and tolerates a minute, the other knows `b` and tolerates a second. `c` is
@@ -160,9 +220,10 @@ async fn under_constant_swaps_no_delivery_sees_a_mix_of_two_rings() {
         let (shared, done) = (shared.clone(), Arc::clone(&done));
         async move {
             while !done.load(Ordering::Relaxed) {
-                shared.store(Arc::clone(&short));
-                shared.store(Arc::clone(&long));
-                tokio::task::yield_now().await;
+                for verifier in [&short, &long] {
+                    shared.store(Arc::clone(verifier));
+                    tokio::task::yield_now().await;
+                }
             }
         }
     });

@@ -12,11 +12,21 @@
     reason = "a panic is how a fuzz target reports what it found"
 )]
 
+mod kinds;
 pub mod message;
+mod naive;
 pub mod problem_body;
 pub mod quota_headers;
+mod receiver;
+pub mod secret_text;
+pub mod sha256_lanes;
 pub mod signature_header;
+pub mod signature_text;
+mod stage;
 pub mod token_response;
+pub mod verify_layer;
+pub mod webhook_headers;
+pub mod webhook_verifier;
 
 /// What a target does with one input.
 pub type Target = fn(&[u8]);
@@ -25,6 +35,12 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("problem_body", problem_body::one),
     ("quota_headers", quota_headers::one),
+    ("secret_text", secret_text::one),
+    ("sha256_lanes", sha256_lanes::one),
     ("signature_header", signature_header::one),
+    ("signature_text", signature_text::one),
     ("token_response", token_response::one),
+    ("verify_layer", verify_layer::one),
+    ("webhook_headers", webhook_headers::one),
+    ("webhook_verifier", webhook_verifier::one),
 ];

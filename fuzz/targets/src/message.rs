@@ -105,7 +105,9 @@ impl<'a> Message<'a> {
         }
     }
 
-    fn number(&self, at: usize) -> Option<i64> {
+    /// The number at this place, if there is one.
+    #[must_use]
+    pub fn number(&self, at: usize) -> Option<i64> {
         self.numbers.get(at).copied().flatten()
     }
 }

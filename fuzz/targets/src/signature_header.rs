@@ -5,14 +5,11 @@
 
 use std::time::UNIX_EPOCH;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use golive_webhook_verify::{Key, Reject, Signer, Verified, Verifier};
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderValue};
-use sha2::Sha256;
 
 use crate::message::Message;
+use crate::naive;
 
 const HEADERS: &[&str] = &["webhook-id", "webhook-timestamp", "webhook-signature"];
 
@@ -77,15 +74,16 @@ fn fits(verified: &Verified<'_>, headers: &HeaderMap, now: u64) {
         assert_eq!(headers.get_all(name).iter().count(), 1, "{name}");
         headers[name].to_str().unwrap()
     };
-    assert_eq!(verified.id(), only("webhook-id"));
-    assert!(!verified.id().contains('.') && verified.id().len() <= 256);
-    let seconds = verified.timestamp().as_secs();
+    let id = verified.id().unwrap();
+    assert_eq!(id, only("webhook-id"));
+    assert!(!id.contains('.') && id.len() <= 256);
+    let seconds = verified.timestamp().unwrap().as_secs();
     assert_eq!(only("webhook-timestamp").parse(), Ok(seconds));
     assert!(seconds.abs_diff(now) <= TOLERANCE_SECS);
 }
 
 fn refused(reject: Reject) {
-    assert!(matches!(reject.status().as_u16(), 400 | 401 | 413));
+    assert!(matches!(reject.status(), 400 | 401 | 413));
     let said = format!("{reject} {reject:?} {}", reject.code());
     for secret in [CURRENT, PREVIOUS, FOREIGN] {
         assert!(!contains(said.as_bytes(), secret), "{said}");
@@ -110,7 +108,8 @@ fn genuine(verifier: &Verifier, message: &Message<'_>, now: u64) {
     );
     let headers = delivery(id, &now.to_string(), &signature);
     let verified = verifier.verify(&headers, body, now).unwrap();
-    assert_eq!((verified.id(), verified.key_id()), (id, Some("current")));
+    let seen = (verified.id(), verified.key_id());
+    assert_eq!(seen, (Some(id), Some("current")));
 
     // Where the attacker strikes is up to the input, too.
     let strike = body.iter().fold(now as usize, |sum, &byte| {
@@ -178,9 +177,7 @@ fn delivery(id: &str, timestamp: &str, signature: &str) -> HeaderMap {
 /// Standard Webhooks, "Signature scheme", written down a second time.
 fn sign(secret: &[u8], id: &[u8], timestamp: &[u8], body: &[u8]) -> String {
     let content = [id, timestamp, body].join(&b'.');
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap();
-    mac.update(&content);
-    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+    format!("v1,{}", naive::base64(&naive::mac(secret, &content)))
 }
 
 fn carries(headers: &HeaderMap, signature: &str) -> bool {

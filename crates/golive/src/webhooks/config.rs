@@ -97,12 +97,15 @@ impl<St: Store> WebhooksBuilder<St> {
         let accept = Accept::new(self.store)
             .with_key(move |parts| {
                 let verified = parts.extensions.get::<Verified<'static>>()?;
-                EventKey::new(&source, verified.id()).ok()
+                EventKey::new(&source, verified.id()?).ok()
             })
             .with_fingerprint(move |_, body| fingerprint::of(body, &varying))
             // The verifier of the moment has bounded it already.
             .with_max_body_bytes(usize::MAX);
-        let verify = VerifyLayer::following(self.verifiers).with_clock(self.clock);
+        // One time for all of it, the body and the store, is enough.
+        let verify = VerifyLayer::following(self.verifiers)
+            .with_clock(self.clock)
+            .without_body_timeout();
         Ok(Webhooks::from_parts(
             verify.layer(accept),
             self.answer_within,

@@ -135,7 +135,8 @@ async fn log_and_go_on(verifier: Arc<Verifier>, request: Request, next: Next) ->
     match verifier.verify(&parts.headers, &bytes, SystemClock.now()) {
         Ok(_) | Err(Reject::Mismatch) => {}
         Err(reject) => {
-            let mut response = reject.status().into_response();
+            let status = StatusCode::from_u16(reject.status());
+            let mut response = status.unwrap_or(StatusCode::BAD_REQUEST).into_response();
             response.extensions_mut().insert(reject);
             return response;
         }

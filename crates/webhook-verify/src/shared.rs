@@ -1,6 +1,6 @@
 //! Where the verifier of a delivery comes from.
 
-use std::fmt;
+use core::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -13,7 +13,8 @@ use crate::Verifier;
 /// second answer alone decides, so that a body that trickles in is not accepted under a key that
 /// was dropped meanwhile.
 pub trait VerifierSource: Send + Sync + 'static {
-    /// The verifier to use now. It does no I/O and does not block.
+    /// The verifier to use now. It does no I/O and does not block. The same `Arc` for as long as
+    /// nothing has changed, or every body is hashed twice.
     fn load(&self) -> Arc<Verifier>;
 }
 
@@ -22,17 +23,17 @@ pub trait VerifierSource: Send + Sync + 'static {
 /// Readers are wait-free, and see one verifier or the other, never a mix.
 ///
 /// ```
-/// use golive_webhook_verify::tower::{SharedVerifier, VerifyLayer};
-/// use golive_webhook_verify::{Key, Verifier};
+/// use golive_webhook_verify::{Key, SharedVerifier, Verifier, VerifierSource as _};
 ///
 /// let old = Key::from_whsec("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?;
 /// let shared = SharedVerifier::new(Verifier::builder().key(old.clone()).build()?);
-/// let layer = VerifyLayer::following(shared.clone());
+/// let served = shared.clone(); // by a `tower::VerifyLayer::following`, or by you:
+/// let verifier = served.load();
 ///
 /// // Later, wherever the rotation is noticed:
 /// let new = Key::from_whsec("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")?;
 /// shared.store(Verifier::builder().keys([new, old]).build()?);
-/// # let _ = layer;
+/// # let _ = verifier;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
