@@ -1,74 +1,65 @@
 //! `cargo xtask bench`: runs the benchmarks, and gathers what they measured into one file.
 //!
-//! Those of criterion are one matter; [`floor`], which says what was promised of each figure, is
+//! Those of criterion are one matter; [`gates`], which say what was promised of each figure, are
 //! another.
 
-mod floor;
+mod gates;
+mod instructions;
+mod workspace;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
-use cargo_metadata::Metadata;
 use serde_json::{Value, json};
 
-use crate::{BRAND, cargo};
+pub(crate) use self::workspace::{RIVALS, Workspace};
+use crate::cargo;
 
 /// Runs one bench target, or all of criterion's; with `json`, writes what this run measured to that
 /// file.
 ///
 /// `arguments` go to the targets as they are.
 pub(crate) fn run(name: Option<&str>, json: Option<&Path>, arguments: &[String]) -> Result<()> {
-    if name == Some(floor::TARGET) {
-        return floor::run(json, arguments);
+    if let Some(report) = name.and_then(gates::find) {
+        return report.run(json, arguments);
     }
     let started = now();
-    let metadata = cargo::metadata()?;
-    let targets = match name {
-        Some(name) => vec![name.to_owned()],
-        None => of_criterion(&metadata),
-    };
-    cargo::run(command(&targets).args(arguments))?;
-    let Some(file) = json else { return Ok(()) };
-
-    let criterion = metadata.target_directory.into_std_path_buf();
-    let criterion = criterion.join("criterion");
     let mut measured = Vec::new();
-    for folder in measurements(&criterion)? {
-        if modified(&folder.join("estimates.json")).is_some_and(|at| at >= started) {
-            measured.push(measurement(&folder)?);
+    let mut found = false;
+    for workspace in Workspace::ALL {
+        let targets = of_criterion(workspace, name)?;
+        if targets.is_empty() {
+            continue;
+        }
+        found = true;
+        cargo::run(workspace.bench(&targets)?.args(arguments))?;
+        for folder in measurements(&workspace.built()?.join("criterion"))? {
+            if modified(&folder.join("estimates.json")).is_some_and(|at| at >= started) {
+                measured.push(measurement(&folder)?);
+            }
         }
     }
+    if !found {
+        bail!("there is no bench target `{}`", name.unwrap_or_default());
+    }
+    let Some(file) = json else { return Ok(()) };
     if measured.is_empty() {
-        bail!("this run left no measurement under {}", criterion.display());
+        bail!("this run left no measurement");
     }
     measured.sort_by_key(|one| one["id"].as_str().unwrap_or_default().to_owned());
     write(file, &json!({ "unit": "ns", "benches": measured }))
 }
 
-/// A `cargo bench` of these targets, up to where their own arguments begin.
-fn command(targets: &[String]) -> Command {
-    let mut command = cargo::cargo();
-    command.args(["bench", "--package", &format!("{BRAND}benches")]);
-    // Bench targets alone: the harness of a library does not understand criterion's arguments.
-    for target in targets {
-        command.args(["--bench", target]);
-    }
-    command.arg("--");
-    command
-}
-
-/// The bench targets that criterion runs.
-fn of_criterion(metadata: &Metadata) -> Vec<String> {
-    let targets = metadata.workspace_packages().into_iter();
-    targets
-        .filter(|package| package.name.as_str() == format!("{BRAND}benches"))
-        .flat_map(|package| &package.targets)
-        .filter(|target| target.is_bench() && target.name != floor::TARGET)
-        .map(|target| target.name.clone())
-        .collect()
+/// The bench targets here that criterion runs: the one of this name, or all.
+fn of_criterion(workspace: Workspace, name: Option<&str>) -> Result<Vec<String>> {
+    let mut targets = workspace.targets()?;
+    targets.retain(|target| {
+        let chosen = name.is_none_or(|name| target == name);
+        chosen && !gates::measures(workspace, target)
+    });
+    Ok(targets)
 }
 
 fn write(file: &Path, value: &Value) -> Result<()> {

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use cargo_metadata::Package;
 
-use crate::{cargo, release, test, tidy, tools};
+use crate::bench::{RIVALS, Workspace};
+use crate::{cargo, no_std, release, test, tidy, tools};
 
 type Step = (&'static str, fn() -> Result<()>);
 
@@ -22,15 +23,17 @@ const STEPS: &[Step] = &[
     ("deny", deny),
     ("clippy", clippy_all_features),
     ("clippy-bare", clippy_no_features),
+    ("clippy-rivals", clippy_rivals),
     ("features", features),
+    ("no-std", no_std::run),
     ("docs", docs),
     ("release-check", release_check),
     ("rehearsal", rehearsal),
     ("tests", test::run),
 ];
 
-/// A workspace of its own, which nothing with `--workspace` or `--all` reaches.
-const FUZZ: &str = "fuzz/Cargo.toml";
+/// Workspaces of their own, which nothing with `--workspace` or `--all` reaches.
+const APART: [&str; 2] = ["fuzz/Cargo.toml", RIVALS];
 
 /// What this gate cannot see, and why. Printed at the end of each run.
 const SKIPPED: &[(&str, &str)] = &[
@@ -116,12 +119,18 @@ pub(crate) fn advisories() -> Result<()> {
 fn lockfile() -> Result<()> {
     // Later steps may then trust that they see what is committed.
     cargo::run(cargo::cargo().args(["fetch", "--locked"]))?;
-    cargo::run(cargo::cargo().args(["fetch", "--locked", "--manifest-path", FUZZ]))
+    for apart in APART {
+        cargo::run(cargo::cargo().args(["fetch", "--locked", "--manifest-path", apart]))?;
+    }
+    Ok(())
 }
 
 fn format() -> Result<()> {
     cargo::run(cargo::cargo().args(["fmt", "--all", "--check"]))?;
-    cargo::run(cargo::cargo().args(["fmt", "--check", "--manifest-path", FUZZ]))
+    for apart in APART {
+        cargo::run(cargo::cargo().args(["fmt", "--check", "--manifest-path", apart]))?;
+    }
+    Ok(())
 }
 
 fn clippy_all_features() -> Result<()> {
@@ -130,6 +139,11 @@ fn clippy_all_features() -> Result<()> {
 
 fn clippy_no_features() -> Result<()> {
     clippy(&["--workspace", "--all-targets", "--no-default-features"])
+}
+
+fn clippy_rivals() -> Result<()> {
+    let mut command = Workspace::Rivals.cargo("clippy")?;
+    cargo::run(command.args(["--all-targets", "--", "-D", "warnings"]))
 }
 
 /// Each library alone, as a user meets it: with no feature, and with each feature by itself.

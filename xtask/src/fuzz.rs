@@ -28,8 +28,9 @@ const INSTRUMENTED: &[&str] = &[
 
 /// The longest input in bytes: a body over its limit of 64 KiB is a seed's job, not a search's.
 const LONGEST_INPUT: &str = "-max_len=4096";
-/// An input that takes this many seconds is a finding.
-const SLOW: &str = "-timeout=10";
+/// An input that takes this many seconds is a finding. Seconds of the clock on the wall, so that on a
+/// busy machine ten of them would be one now and then.
+const SLOW: &str = "-timeout=60";
 
 /// What is done with the fuzzers.
 pub(crate) enum Work {

@@ -10,6 +10,7 @@ mod ci;
 mod debian;
 mod fuzz;
 mod moto;
+mod no_std;
 mod release;
 mod test;
 mod tidy;
@@ -60,7 +61,8 @@ enum Chore {
         #[arg(long, group = "work")]
         keep: bool,
     },
-    /// The benchmarks: those of criterion, or one. `floor` are the figures that are promised.
+    /// The benchmarks: those of criterion, or one. `floor` and `webhook-verify` are the figures that
+    /// are promised.
     Bench {
         /// One bench target; all of criterion's when left out.
         name: Option<String>,

@@ -1,56 +1,27 @@
-//! `cargo xtask bench floor`: the figures that this project promises.
-//!
-//! They are reported, not asserted: a machine that does other things besides measures those too.
-//! What can be counted exactly is asserted by tests.
-
-use std::fs;
-use std::path::Path;
+//! A figure and its goal, as the programs that measure report them.
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use crate::{cargo, moto};
-
-/// The bench target.
-pub(super) const TARGET: &str = "floor";
-
 /// A figure, and what was promised of it.
 #[derive(Debug, PartialEq)]
-struct Gate {
-    name: String,
-    value: f64,
-    goal: f64,
-    better: Better,
-    unit: String,
+pub(in crate::bench) struct Gate {
+    pub(in crate::bench) name: String,
+    pub(in crate::bench) value: f64,
+    pub(in crate::bench) goal: f64,
+    pub(in crate::bench) better: Better,
+    pub(in crate::bench) unit: String,
+    /// For who reads the table; not part of the report.
+    pub(in crate::bench) note: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Better {
+pub(in crate::bench) enum Better {
     Lower,
     Higher,
 }
 
-/// Measures, prints a table, and writes the same to `json`.
-pub(super) fn run(json: Option<&Path>, arguments: &[String]) -> Result<()> {
-    // One part asks a real server for its secrets.
-    moto::provision()?;
-    let target = cargo::metadata()?.target_directory.into_std_path_buf();
-    let left = target.join("floor.json");
-    if left.exists() {
-        // What an earlier run left must not be taken for this one's.
-        fs::remove_file(&left).with_context(|| format!("cannot remove {}", left.display()))?;
-    }
-    let mut command = super::command(&[TARGET.to_owned()]);
-    command.arg("--gates").arg(&left).args(arguments);
-    cargo::run(&mut command)?;
-
-    let gates = read(&super::read(&left)?)?;
-    println!("\n{}", table(&gates));
-    let Some(file) = json else { return Ok(()) };
-    super::write(file, &gates.iter().map(Gate::to_json).collect())
-}
-
-fn read(report: &Value) -> Result<Vec<Gate>> {
+pub(super) fn read(report: &Value) -> Result<Vec<Gate>> {
     let gates = report.as_array().context("the report is no list")?;
     if gates.is_empty() {
         bail!("the report is empty");
@@ -59,7 +30,7 @@ fn read(report: &Value) -> Result<Vec<Gate>> {
     gates.iter().map(read).collect()
 }
 
-fn table(gates: &[Gate]) -> String {
+pub(super) fn table(gates: &[Gate]) -> String {
     let width = gates.iter().map(|gate| gate.name.chars().count()).max();
     let width = width.unwrap_or_default();
     let mut lines = String::new();
@@ -69,9 +40,14 @@ fn table(gates: &[Gate]) -> String {
             Better::Lower => "≤",
             Better::Higher => "≥",
         };
+        let note = gate.note.as_ref().map(|note| format!(" ({note})"));
         lines += &format!(
-            "  {:<width$} {:>9.2} {sign} {} {:<11} {verdict}\n",
-            gate.name, gate.value, gate.goal, gate.unit
+            "  {:<width$} {:>9.3} {sign} {:<4} {:<12} {verdict}{}\n",
+            gate.name,
+            gate.value,
+            gate.goal,
+            gate.unit,
+            note.unwrap_or_default()
         );
     }
     lines
@@ -80,6 +56,21 @@ fn table(gates: &[Gate]) -> String {
 // === impl Gate ===
 
 impl Gate {
+    /// As in the file that is asked for: the same form for every benchmark.
+    pub(super) fn to_json(&self) -> Value {
+        let better = match self.better {
+            Better::Lower => "lower",
+            Better::Higher => "higher",
+        };
+        json!({
+            "gate": self.name,
+            "value": self.value,
+            "goal": self.goal,
+            "better": better,
+            "unit": self.unit,
+        })
+    }
+
     fn read(gate: &Value) -> Option<Self> {
         let better = match gate["better"].as_str()? {
             "lower" => Better::Lower,
@@ -92,20 +83,7 @@ impl Gate {
             goal: gate["goal"].as_f64()?,
             better,
             unit: gate["unit"].as_str()?.to_owned(),
-        })
-    }
-
-    fn to_json(&self) -> Value {
-        let better = match self.better {
-            Better::Lower => "lower",
-            Better::Higher => "higher",
-        };
-        json!({
-            "gate": self.name,
-            "value": self.value,
-            "goal": self.goal,
-            "better": better,
-            "unit": self.unit,
+            note: gate["note"].as_str().map(str::to_owned),
         })
     }
 
@@ -133,6 +111,15 @@ mod tests {
     }
 
     #[test]
+    fn a_note_is_shown_and_not_reported() {
+        let mut noted = gate("a", 2.5, "lower");
+        noted["note"] = json!("ring");
+        let gates = read(&json!([noted])).unwrap();
+        assert!(table(&gates).contains("ok (ring)"), "{}", table(&gates));
+        assert_eq!(gates[0].to_json(), gate("a", 2.5, "lower"));
+    }
+
+    #[test]
     fn what_is_no_report_is_refused() {
         let other = gate("a", 1.0, "faster");
         for bad in [json!([]), json!({}), json!([{}]), json!([other])] {
@@ -153,10 +140,13 @@ mod tests {
             .lines()
             .map(|line| line.split_whitespace().collect())
             .collect();
-        assert_eq!(lines[0], ["low", "enough", "3.00", "≤", "3", "times", "ok"]);
+        assert_eq!(
+            lines[0],
+            ["low", "enough", "3.000", "≤", "3", "times", "ok"]
+        );
         let verdicts = lines.iter().map(|words| *words.last().unwrap());
         let verdicts: Vec<&str> = verdicts.collect();
         assert_eq!(verdicts, ["ok", "MISSED", "ok", "MISSED"]);
-        assert!(shown.contains("2.90 ≥ 3"), "{shown}");
+        assert!(shown.contains("2.900 ≥ 3"), "{shown}");
     }
 }
