@@ -41,13 +41,14 @@ pub trait Request: sealed::Sealed + Sized + Send {
     /// The whole body as it will be sent, trailers aside, if it has at most `limit` bytes: for a
     /// signature over it.
     ///
-    /// A body in memory is looked at as it is; one that streams is awaited to its end, and held in
-    /// memory (up to `limit` bytes and one frame) until it is sent. It is still sent whole
+    /// A body in memory is looked at as it is, without a copy; one that streams is awaited to its
+    /// end, and held in memory (up to `limit` bytes and one frame) until it is sent. If it came in
+    /// several frames, the bytes that are given are a second copy for as long as they are kept. It is still sent whole
     /// afterwards: after a body that was too large, and if the future is dropped half-way, too.
     /// There is no timeout: a body that never ends is awaited for ever.
     ///
     /// # Errors
-    /// [`ReadAheadError`]. Unless that is `TooLarge`, the request can no longer be sent whole.
+    /// [`ReadAheadError`]. Only after `TooLarge` is the request sure to be whole still.
     fn read_ahead(
         &mut self,
         limit: usize,

@@ -1,4 +1,10 @@
-use std::{error::Error, fmt, future::poll_fn, pin::pin};
+use std::{
+    error::Error,
+    fmt,
+    future::poll_fn,
+    pin::pin,
+    task::{Context, Poll},
+};
 
 use bytes::{Buf, Bytes, BytesMut};
 use http_body::Body;
@@ -20,6 +26,11 @@ pub enum ReadAheadError {
     Body(BoxError),
 }
 
+/// Gives other tasks their turn after so many frames that were there at once: a body of endless
+/// empty frames is never over the limit, and a timeout further out would never be asked.
+#[derive(Default)]
+pub(crate) struct Turns(u32);
+
 /// Reads a body that nobody else needs to its end.
 pub(crate) async fn read<B>(body: B, limit: usize) -> Result<Bytes, ReadAheadError>
 where
@@ -32,7 +43,13 @@ where
     // One frame is the common case and is kept as it came; more are joined.
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
-    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+    let mut turns = Turns::default();
+    while let Some(frame) = poll_fn(|cx| match turns.poll(cx) {
+        Poll::Ready(()) => body.as_mut().poll_frame(cx),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
+    {
         let frame = frame.map_err(|error| ReadAheadError::Body(error.into()))?;
         let Ok(mut data) = frame.into_data() else {
             continue;
@@ -40,6 +57,10 @@ where
         let have = first.len().max(joined.len());
         if data.remaining() > limit - have {
             return Err(ReadAheadError::TooLarge { limit });
+        }
+        if !data.has_remaining() {
+            // No reason to join anything.
+            continue;
         }
         let data = data.copy_to_bytes(data.remaining());
         if have == 0 {
@@ -70,6 +91,23 @@ pub(crate) fn join(chunks: &[Bytes]) -> Bytes {
 /// Whether so many bytes are more than `limit`.
 pub(crate) fn is_over(bytes: u64, limit: usize) -> bool {
     usize::try_from(bytes).map_or(true, |bytes| bytes > limit)
+}
+
+// === impl Turns ===
+
+impl Turns {
+    const AT_ONCE: u32 = 64;
+
+    /// Ready for one more frame, or the end of this turn; then the task is woken again.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.0 == Self::AT_ONCE {
+            self.0 = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.0 += 1;
+        Poll::Ready(())
+    }
 }
 
 // === impl ReadAheadError ===

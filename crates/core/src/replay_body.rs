@@ -13,7 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::{
     BoxError, ReadAheadError, Replay,
-    read_ahead::{is_over, join},
+    read_ahead::{Turns, is_over, join},
 };
 
 /// Makes a streaming body replayable: buffers what is read of it, while it is sent, up to a cap.
@@ -300,6 +300,7 @@ where
         cx: &mut Context<'_>,
         limit: usize,
     ) -> Poll<Result<Bytes, ReadAheadError>> {
+        let mut turns = Turns::default();
         loop {
             if self.overflowed {
                 return Poll::Ready(Err(ReadAheadError::NotWhole));
@@ -313,7 +314,11 @@ where
             if is_over(self.inner.size_hint().lower(), left) {
                 return Poll::Ready(Err(ReadAheadError::TooLarge { limit }));
             }
-            let Poll::Ready(frame) = self.inner.as_mut().poll_frame(cx) else {
+            let polled = match turns.poll(cx) {
+                Poll::Ready(()) => self.inner.as_mut().poll_frame(cx),
+                Poll::Pending => Poll::Pending,
+            };
+            let Poll::Ready(frame) = polled else {
                 self.waker = Some(cx.waker().clone());
                 return Poll::Pending;
             };

@@ -21,6 +21,7 @@ use crate::{
     ReplayBody, Stack,
     held::{Held, Slot},
     message::sealed::Sealed,
+    read_ahead::read,
     session::{Line, Session},
 };
 
@@ -212,11 +213,14 @@ impl crate::Request for Request {
             return Ok(Bytes::new());
         };
         if let Some(bytes) = body.as_bytes() {
-            // reqwest lends them, and shares them with nobody.
-            return match bytes.len() > limit {
-                true => Err(ReadAheadError::TooLarge { limit }),
-                false => Ok(Bytes::copy_from_slice(bytes)),
-            };
+            if bytes.len() > limit {
+                return Err(ReadAheadError::TooLarge { limit });
+            }
+            // Lent, they would have to be copied; taken out and put back, they are shared. One in
+            // memory is not waited for, so nothing can come between.
+            let bytes = read(std::mem::take(body), limit).await?;
+            *body = bytes.clone().into();
+            return Ok(bytes);
         }
         // What is sent stays in its place while a copy is read: a future that is dropped half-way
         // leaves the body whole.

@@ -12,6 +12,10 @@ use std::{
     future::{Future, poll_fn},
     io,
     pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
@@ -154,6 +158,49 @@ async fn a_body_in_memory_is_not_copied_in_tower() {
     let mut request = in_tower(Full::new(bytes.clone()));
     let seen = look(&mut request, 9).await.unwrap();
     assert!(std::ptr::eq(seen.as_ptr(), bytes.as_ptr()));
+}
+
+#[tokio::test]
+async fn a_body_in_memory_is_not_copied_in_reqwest() {
+    let bytes = Bytes::from_static(b"amount=12");
+    let mut request = in_reqwest(reqwest::Body::from(bytes.clone()));
+    let seen = look(&mut request, 9).await.unwrap();
+    assert!(std::ptr::eq(seen.as_ptr(), bytes.as_ptr()));
+}
+
+/// Has another empty frame whenever it is asked, and counts how often it was.
+#[derive(Clone, Default)]
+struct Empties(Arc<AtomicUsize>);
+
+impl Body for Empties {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let asked = self.0.fetch_add(1, Ordering::SeqCst);
+        assert!(asked < 100_000, "the thread is kept for ever");
+        Poll::Ready(Some(Ok(Frame::data(Bytes::new()))))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_of_endless_empty_frames_leaves_others_their_turn() {
+    async fn is_given_up(mut request: impl Request) {
+        let time = std::time::Duration::from_secs(1);
+        let look = tokio::time::timeout(time, look(&mut request, 64));
+        let pass = async {
+            tokio::task::yield_now().await;
+            tokio::time::advance(2 * time).await;
+        };
+        let (look, ()) = tokio::join!(look, pass);
+        assert!(look.is_err());
+    }
+    is_given_up(in_tower(Empties::default())).await;
+    is_given_up(in_tower(ReplayBody::new(Empties::default()))).await;
+    is_given_up(in_reqwest(reqwest::Body::wrap(Empties::default()))).await;
 }
 
 #[tokio::test]
