@@ -102,7 +102,11 @@ impl PublicKey {
     /// [`Ed25519Error::Length`] for another length, [`Ed25519Error::Invalid`] if it is no point of the
     /// curve, one of small order, or that of a secret of zeros: for these anyone can sign.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Ed25519Error> {
-        let raw = bytes.strip_prefix(&SPKI).unwrap_or(bytes);
+        // By its length, since a key may begin with any bytes.
+        let raw = match bytes.len() {
+            32 => bytes,
+            _ => bytes.strip_prefix(&SPKI).unwrap_or(bytes),
+        };
         let raw = raw
             .try_into()
             .map_err(|_| Ed25519Error::Length { bytes: bytes.len() })?;
@@ -212,15 +216,20 @@ impl fmt::Debug for SecretKey {
 // === impl Streams ===
 
 impl Streams {
-    /// One for each well-formed signature and each key, which comes with its index.
+    /// One for each key, which comes with its index, and each well-formed signature. Those of the
+    /// first key come first, so that it is the one that is named, whatever the order of the list.
     pub(crate) fn new<'k>(
         texts: impl Iterator<Item = &'k [u8]>,
         keys: &(impl Iterator<Item = (usize, &'k PublicKey)> + Clone),
     ) -> Self {
-        let signatures = texts.take(MAX_ASYMMETRIC_SIGNATURES).filter_map(signature);
-        let pairs = signatures.flat_map(|signature| {
-            keys.clone().filter_map(move |(at, key)| {
-                let stream = key.key.verify_stream(&signature).ok()?;
+        let mut signatures = [None; MAX_ASYMMETRIC_SIGNATURES];
+        for (place, text) in signatures.iter_mut().zip(texts) {
+            *place = signature(text);
+        }
+        let pairs = keys.clone().flat_map(|(at, key)| {
+            let signatures = signatures.iter().flatten();
+            signatures.filter_map(move |signature| {
+                let stream = key.key.verify_stream(signature).ok()?;
                 Some((at, stream))
             })
         });

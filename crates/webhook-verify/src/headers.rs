@@ -82,9 +82,13 @@ impl<'a> Presented<'a> {
                 lines += 1;
             }
         });
-        if let Some(name) = scheme.id {
-            once(ids, name)?;
-            well_formed_id(self.id, scheme.after_id)?;
+        match scheme.id {
+            Some(name) => {
+                once(ids, name)?;
+                well_formed_id(self.id, scheme.after_id)?;
+            }
+            // A line without a name, from a source that has such, is not the id of none.
+            None => self.id = &[],
         }
         match scheme.timestamp {
             None => {}
@@ -95,15 +99,23 @@ impl<'a> Presented<'a> {
             // It is missing with the list, and that is what is said of it below.
             Some(TimestampIn::List(_)) if lines == 0 => {}
             Some(TimestampIn::List(label)) => {
+                self.check_size(lines, limits)?;
                 self.timestamp_text = self.timestamp_in_list(label)?;
                 self.timestamp = Some(parse_timestamp(self.timestamp_text)?);
             }
         }
-        let bytes: usize = self.signatures.iter().map(<[u8]>::len).sum();
         match lines {
             0 => Err(Reject::MissingHeader(scheme.signature)),
-            1..=MAX_SIGNATURE_LINES if bytes <= limits.max_signature_bytes => Ok(()),
-            _ => Err(Reject::SignatureTooLong),
+            _ => self.check_size(lines, limits),
+        }
+    }
+
+    #[inline(always)]
+    fn check_size(&self, lines: usize, limits: &Limits) -> Result<(), Reject> {
+        let bytes: usize = self.signatures.iter().map(<[u8]>::len).sum();
+        match lines <= MAX_SIGNATURE_LINES && bytes <= limits.max_signature_bytes {
+            true => Ok(()),
+            false => Err(Reject::SignatureTooLong),
         }
     }
 

@@ -71,7 +71,8 @@ pub enum KeyError {
 impl Key {
     /// Reads a secret as Standard Webhooks shows it: `whsec_` and base64, padded or not.
     ///
-    /// Not for Stripe, whose `whsec_…` is a text: see [`from_text`](Self::from_text). White space around it is ignored, because files tend to end in a line feed.
+    /// Not for Stripe, whose `whsec_…` is a text: see [`from_text`](Self::from_text). White space around
+    /// it is ignored, because files tend to end in a line feed.
     ///
     /// # Errors
     /// [`KeyError::MissingPrefix`], [`KeyError::Asymmetric`], [`KeyError::NotBase64`], and as
@@ -119,11 +120,11 @@ impl Key {
         Self::from_bytes(secret.trim_ascii().as_bytes())
     }
 
-    /// Takes the secret as raw bytes.
+    /// Takes the secret as raw bytes, of which Standard Webhooks asks for 24 to 64.
     ///
     /// # Errors
-    /// [`KeyError::Empty`] for nothing or only zeros, [`KeyError::TooShort`] under 16 bytes, [`KeyError::TooLong`] over
-    /// 1024 bytes.
+    /// [`KeyError::Empty`] for nothing or only zeros, [`KeyError::TooShort`] under 16 bytes,
+    /// [`KeyError::TooLong`] over 1024 bytes.
     pub fn from_bytes(secret: &[u8]) -> Result<Self, KeyError> {
         let key = Self::prepare(secret)?;
         match secret.len() {

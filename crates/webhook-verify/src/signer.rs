@@ -19,6 +19,8 @@ use crate::{
 
 /// Signs deliveries, for a sender and for tests.
 ///
+/// The end of a key ([`Key::with_not_after`]) is the receiver's matter; a signer asks no clock.
+///
 /// ```
 /// use golive_webhook_verify::{Key, Signer};
 ///
@@ -169,7 +171,7 @@ impl Signer {
             #[cfg(feature = "ed25519")]
             Secret::Own(key) => {
                 let label = self.scheme.asymmetric?;
-                let message: Vec<u8> = signed.chain([body]).flatten().copied().collect();
+                let message = signed.chain([body]).collect::<Vec<_>>().concat();
                 Some((label, key.sign(&message)))
             }
         }

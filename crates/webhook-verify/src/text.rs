@@ -103,7 +103,7 @@ fn spread_sextets(bits: u64) -> u64 {
 #[inline]
 fn base64_letters(sextets: u64) -> u64 {
     let from = |least| at_least(sextets, least);
-    // No byte of the sum is over 127, so nothing is carried into the next one.
+    // No byte of the sum is over 255, so nothing is carried into the next one.
     let up = (sextets + ONES * 65)
         .wrapping_add(from(26) * 6)
         .wrapping_add(from(63) * 3);

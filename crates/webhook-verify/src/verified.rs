@@ -1,7 +1,7 @@
 //! What is known of a delivery that was accepted.
 
 use alloc::borrow::Cow;
-use core::str;
+use core::{fmt, str};
 
 use crate::{UnixTime, headers::Presented};
 
@@ -10,7 +10,7 @@ use crate::{UnixTime, headers::Presented};
 /// [`Verifier::verify`](crate::Verifier::verify) borrows from the request;
 /// [`into_owned`](Self::into_owned) makes the form that the tower layer puts into the request's
 /// extensions: `Verified<'static>`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Verified<'a> {
     /// Visible ASCII; empty if there is none.
     id: Cow<'a, [u8]>,
@@ -69,5 +69,16 @@ impl<'a> Verified<'a> {
             key_index: self.key_index,
             key_id: self.key_id.map(|id| Cow::Owned(id.into_owned())),
         }
+    }
+}
+
+impl fmt::Debug for Verified<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified")
+            .field("id", &self.id())
+            .field("timestamp", &self.timestamp)
+            .field("key_index", &self.key_index)
+            .field("key_id", &self.key_id)
+            .finish()
     }
 }

@@ -256,7 +256,9 @@ impl Verifier {
         let mut places = texts.iter_mut();
         if let Some(shape) = presented.asymmetric() {
             let _: ControlFlow<()> = presented.signatures.items(shape, |item| {
-                if let (Item::Formed(text), Some(place)) = (item, places.next()) {
+                if let Item::Formed(text) = item
+                    && let Some(place) = places.next()
+                {
                     *place = text;
                 }
                 ControlFlow::Continue(())

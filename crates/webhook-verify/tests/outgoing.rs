@@ -315,6 +315,7 @@ in_both_faces!(
     a_body_that_fails_is_not_sent
     an_id_that_a_receiver_refuses_is_not_sent
     a_source_of_ids_that_fails_sends_nothing
+    a_signer_without_a_key_for_its_scheme_sends_nothing
     no_error_shows_the_secret_or_the_body
 );
 
@@ -571,6 +572,20 @@ async fn a_source_of_ids_that_fails_sends_nothing<F: Face>() {
         .unwrap_err();
     assert!(matches!(refusal(&error), SignError::MalformedId));
     assert!(to.seen().is_empty());
+}
+
+async fn a_signer_without_a_key_for_its_scheme_sends_nothing<F: Face>() {
+    #[cfg(feature = "ed25519")]
+    for scheme in [Scheme::github(), Scheme::stripe()] {
+        let clock = ManualClock::at(NOW);
+        let to = Receiver::start(SECRET, &clock).await;
+        let own = golive_webhook_verify::ed25519::SecretKey::from_bytes(&[1; 32]).unwrap();
+        let sign = SignRequests::new(Signer::ed25519(own).with_scheme(scheme));
+        let error = F::send(sign, &to, Ask::post(AskBody::Full("x")))
+            .await
+            .unwrap_err();
+        assert!(matches!(refusal(&error), SignError::Unsigned));
+    }
 }
 
 async fn no_error_shows_the_secret_or_the_body<F: Face>() {

@@ -378,6 +378,34 @@ async fn on_http2_a_stream_ends_and_the_connection_goes_on() {
     assert_eq!(server.calls(), 3);
 }
 
+#[tokio::test]
+async fn on_http2_what_was_sent_of_refused_bodies_does_not_use_up_the_connection() {
+    // Together more than the window of the connection, which is given back only for what was read
+    // or thrown away.
+    const REFUSED: usize = 64;
+    static PIECE: [u8; 60_000] = [b'x'; 60_000];
+    let server = serve(layer()).await;
+    let client = client(true);
+    let mut open = Vec::new();
+    for n in 0..REFUSED {
+        let (mut sender, body) = Channel::<Bytes>::new(2);
+        sender.try_send(frame(&PIECE)).unwrap();
+        let mut refused = request(BODY, body.boxed());
+        *refused.uri_mut() = server.url();
+        if n % 2 == 1 {
+            // By its headers, before a byte was read.
+            refused.headers_mut().remove("webhook-id");
+        }
+        let status = client.request(refused).await.unwrap().status();
+        assert_eq!(status, if n % 2 == 1 { 400 } else { 413 });
+        open.push(sender);
+    }
+    let mut good = request(BODY, Full::new(Bytes::from_static(BODY)).boxed());
+    *good.uri_mut() = server.url();
+    let answer = tokio::time::timeout(Duration::from_secs(10), client.request(good)).await;
+    assert_eq!(answer.unwrap().unwrap().status(), 200);
+}
+
 /// Messages as they are.
 #[derive(Clone, Copy, Default)]
 struct Raw;

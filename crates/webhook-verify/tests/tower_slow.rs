@@ -298,6 +298,20 @@ impl Body for Stalling {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_has_sent_nothing_but_headers_holds_less_than_three_kilobytes() {
+    let mut service = layer().layer(Echo::default());
+    let (_sender, body) = Channel::<Bytes>::new(1);
+    let request = request(BODY, body);
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut answer = None;
+    let held = measure(|| {
+        let answer = answer.insert(Box::pin(service.call(request)));
+        assert!(answer.as_mut().poll(&mut cx).is_pending());
+    });
+    assert!(held.bytes_max < 3000, "{held:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_thousand_at_once_hold_what_has_come_of_them_and_never_what_they_announce() {
     const AT_ONCE: usize = 1000;
     const ANNOUNCED: usize = 1024 * 1024;

@@ -7,7 +7,7 @@ use golive_core::{BoxError, Clock, SystemClock};
 
 use super::id::{self, Mint};
 use super::{SignError, SignRequests};
-use crate::Signer;
+use crate::{Signer, scheme::TimestampIn};
 
 const DEFAULT_MAX_BODY_BYTES: usize = 1024 * 1024;
 
@@ -26,6 +26,8 @@ pub(super) struct Settings {
     pub(super) mints: bool,
     pub(super) mint: Mint,
     pub(super) clock: Arc<dyn Clock>,
+    /// Whether the signer has a key that signs in its scheme; known once it is built.
+    pub(super) signs: bool,
 }
 
 /// Why [`SignRequests`] was not built.
@@ -35,6 +37,12 @@ pub enum ConfigError {
     /// The body limit is zero.
     #[error("the body limit is 0 bytes, so that nothing but an empty body could be signed")]
     MaxBody,
+    /// No key of the signer signs in its scheme.
+    #[error(
+        "no key of the signer signs in its scheme (ed25519 keys do in Standard Webhooks and Svix \
+         alone), so that requests would be sent without a signature"
+    )]
+    Unsigned,
 }
 
 // === impl Builder ===
@@ -48,6 +56,7 @@ impl Builder {
                 mints: false,
                 mint: Arc::new(|| id::random().map_err(Into::into)),
                 clock: Arc::new(SystemClock),
+                signs: false,
             },
         }
     }
@@ -92,16 +101,21 @@ impl Builder {
     /// Builds the middleware.
     ///
     /// # Errors
-    /// [`ConfigError::MaxBody`] if the body limit is 0.
+    /// - [`ConfigError::MaxBody`] if the body limit is 0;
+    /// - [`ConfigError::Unsigned`] if no key of the signer signs in its scheme.
     pub fn build(self) -> Result<SignRequests, ConfigError> {
-        match self.settings.max_body_bytes {
-            0 => Err(ConfigError::MaxBody),
-            _ => Ok(self.unchecked()),
+        if self.settings.max_body_bytes == 0 {
+            return Err(ConfigError::MaxBody);
         }
+        if !signs(&self.settings.signer) {
+            return Err(ConfigError::Unsigned);
+        }
+        Ok(self.unchecked())
     }
 
-    /// For the defaults, which keep every rule.
-    pub(super) fn unchecked(self) -> SignRequests {
+    /// For the defaults, which keep every rule but the one that each request is asked.
+    pub(super) fn unchecked(mut self) -> SignRequests {
+        self.settings.signs = signs(&self.settings.signer);
         SignRequests::from_settings(self.settings)
     }
 }
@@ -133,10 +147,19 @@ impl fmt::Debug for Settings {
     }
 }
 
+/// Whether there is more in the list of signatures than a time, which some schemes put there.
+fn signs(signer: &Signer) -> bool {
+    let unsigned = match signer.scheme().timestamp {
+        Some(TimestampIn::List(label)) => label.len() + "0".len(),
+        _ => 0,
+    };
+    signer.sign("", 0, b"").len() > unsigned
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Key;
+    use crate::{Key, Scheme};
 
     #[test]
     fn each_rule_of_build_has_its_error() {
@@ -146,5 +169,21 @@ mod tests {
         };
         assert_eq!(limit(0).unwrap_err(), ConfigError::MaxBody);
         assert!(limit(1).is_ok());
+    }
+
+    #[test]
+    fn whoever_has_a_key_for_the_scheme_signs() {
+        for scheme in [Scheme::default(), Scheme::stripe(), Scheme::shopify()] {
+            let signer = Signer::new(Key::from_bytes(&[1; 32]).unwrap()).with_scheme(scheme);
+            assert!(signs(&signer));
+            #[cfg(feature = "ed25519")]
+            {
+                let key = crate::ed25519::SecretKey::from_bytes(&[1; 32]).unwrap();
+                let own = Signer::ed25519(key).with_scheme(signer.scheme().clone());
+                let knows = *own.scheme() == Scheme::default();
+                assert_eq!(signs(&own), knows);
+                assert_eq!(Builder::new(own).build().is_ok(), knows);
+            }
+        }
     }
 }

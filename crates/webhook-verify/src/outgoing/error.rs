@@ -40,6 +40,12 @@ pub enum SignError {
     /// The body failed, or can be sent once only and not be looked at.
     #[error("the request body could not be read, so there is nothing to sign")]
     Body(#[source] ReadAheadError),
+    /// No key of the signer signs in its scheme: whoever set it up must act.
+    #[error(
+        "no key of the signer signs in its scheme (ed25519 keys do in Standard Webhooks and Svix \
+         alone): whoever set it up must give it another"
+    )]
+    Unsigned,
     /// A header line of the signature is no header value: whoever described the scheme must act.
     #[error("what was made for the header {header} is no header value: check the scheme")]
     Unsendable {

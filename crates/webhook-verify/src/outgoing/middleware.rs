@@ -29,7 +29,8 @@ golive_core::faces!(MessageIds);
 // === impl SignRequests ===
 
 impl SignRequests {
-    /// Signs with one signer: the [builder](Self::builder)'s defaults.
+    /// Signs with one signer: the [builder](Self::builder)'s defaults. With one that has no key for
+    /// its scheme every request fails with [`SignError::Unsigned`]; the builder tells at once.
     #[must_use]
     pub fn new(signer: Signer) -> Self {
         Self::builder(signer).unchecked()
@@ -53,6 +54,9 @@ impl SignRequests {
     /// Puts the headers of a delivery on the request.
     async fn sign<Req: Request>(&self, req: &mut Req) -> Result<(), SignError> {
         let settings = &*self.0;
+        if !settings.signs {
+            return Err(SignError::Unsigned);
+        }
         let id = settings.id(req.headers())?;
         let body = req.read_ahead(settings.max_body_bytes).await?;
         // Only now: who knows how long the body was awaited.

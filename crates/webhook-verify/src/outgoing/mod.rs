@@ -14,6 +14,8 @@
 //! an id is refused, so that a forgotten one shows at the first request and not at the first
 //! repetition that a receiver took for another event.
 //!
+//! And below whatever changes the body, such as a compression: what is signed must be what is sent.
+//!
 //! ```
 //! # #[cfg(feature = "tower")] {
 //! # let key = golive_webhook_verify::Key::from_whsec("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
@@ -36,6 +38,13 @@
 //! To be signed, a body must be there whole: one that streams is read to its end first, and held in
 //! memory. One that is longer than the [limit](Builder::max_body_bytes) is refused, and the request
 //! is not sent. Trailers are sent, and not signed.
+//!
+//! # Redirects
+//!
+//! Let the client follow none (`reqwest::redirect::Policy::none()`). It sends the headers again, and
+//! a signature is good for minutes: whoever it is redirected to could pass the delivery off as its
+//! own at the receiver. And what a redirect makes a `GET` of has no body any more, which is not what
+//! was signed.
 //!
 //! # One secret or many
 //!

@@ -195,7 +195,10 @@ impl SchemeBuilder {
             Encoding::Base64 => byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'),
             Encoding::Hex => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
         };
+        // Behind the comma of a label, the signature is an item to whoever looks for the timestamp.
+        let is_bare = self.label.is_empty() || self.label.ends_with(',');
         match start.strip_prefix(self.label) {
+            _ if is_bare && start.bytes().all(spells) => true,
             Some(rest) => rest.bytes().all(spells),
             None => self.label.starts_with(start),
         }

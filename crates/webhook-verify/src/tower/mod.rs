@@ -43,7 +43,8 @@
 //! address) outside.
 //!
 //! A request that waits for its body holds what has arrived of it, in a buffer that grows by
-//! doubling, and about a kilobyte; never what it announced.
+//! doubling, and less than three kilobytes; never what it announced. A first frame is kept as the
+//! server gave it, so that it holds the server's own buffer until a second one comes.
 //!
 //! # The runtime
 //! The time for the body is told by tokio's timer, so the future must run on a tokio runtime that
