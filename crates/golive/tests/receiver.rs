@@ -21,10 +21,10 @@ use golive::telemetry::Webhooks as Recorder;
 use golive::webhook_inbox::{
     Accepted, Claim, Event, EventKey, Fenced, MemoryStore, Owner, Release, Store, StoreError,
 };
-use golive::webhook_verify::{Key, Signer, Verifier, tower::SharedVerifier};
+use golive::webhook_verify::{Fault, Key, Reject, Signer, Verifier, tower::SharedVerifier};
 use golive::{ConfigError, Webhooks};
 use golive_testkit::ManualClock;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body_util::{BodyExt as _, Full};
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry_sdk::metrics::{
@@ -191,18 +191,27 @@ impl http_body::Body for Trickle {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_trickles_in_is_not_waited_for_beyond_the_time_to_answer() {
-    let webhooks = Webhooks::builder(memory(), verifier())
-        .clock(ManualClock::at(NOW))
-        .answer_within(Duration::from_secs(3))
-        .build()
-        .unwrap();
-    let second = tokio::time::interval(Duration::from_secs(1));
-    let slow = delivery("e1", "{}").map(|_| Trickle(second));
-    let started = tokio::time::Instant::now();
-    let answer: Result<_, Infallible> = webhooks.oneshot(slow).await;
-    assert_eq!(answer.unwrap().status(), 503);
-    assert_eq!(started.elapsed(), Duration::from_secs(3));
+async fn a_body_that_trickles_in_is_the_senders_fault_and_not_waited_for() {
+    for (version, close) in [(Version::HTTP_11, Some("close")), (Version::HTTP_2, None)] {
+        let webhooks = Webhooks::builder(memory(), verifier())
+            .clock(ManualClock::at(NOW))
+            .answer_within(Duration::from_secs(4))
+            .build()
+            .unwrap();
+        let second = tokio::time::interval(Duration::from_secs(1));
+        let mut slow = delivery("e1", "{}").map(|_| Trickle(second));
+        *slow.version_mut() = version;
+        let started = tokio::time::Instant::now();
+        let answer: Result<_, Infallible> = webhooks.oneshot(slow).await;
+        let answer = answer.unwrap();
+        assert_eq!(answer.status(), 408);
+        assert_eq!(started.elapsed(), Duration::from_secs(3));
+        let reject = answer.extensions().get::<Reject>();
+        assert_eq!(reject.map(|reject| reject.fault()), Some(Fault::Sender));
+        // The rest of it is never read.
+        let said = answer.headers().get("connection");
+        assert_eq!(said.map(|value| value.to_str().unwrap()), close);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -203,6 +203,35 @@ async fn a_secret_that_is_too_old_to_be_trusted_is_answered_500_until_it_is_ther
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_key_that_anybody_could_know_is_accepted_while_there_is_none() {
+    let source = MemorySource::new();
+    source.set("webhook", Versions::new(version("0", &whsec(0))));
+    let handle = Handle::builder(source.clone(), "webhook")
+        .fresh_for(SECOND)
+        .stale_for(SECOND);
+    let handle = handle.build().unwrap();
+    handle.ready().await.unwrap();
+    let secret = WebhookSecret::new(handle.clone()).unwrap();
+    source.fail(SourceErrorKind::Unavailable);
+    tokio::time::sleep(10 * SECOND).await;
+    // By a clock that has been set back, not even a key of 1970 has ended.
+    let now = golive::webhook_verify::UnixTime::from(0);
+    let verifier = secret.load();
+    assert!(secret.health().is_err(), "there still is one");
+    for byte in 0..=u8::MAX {
+        let Ok(key) = Key::from_bytes(&[byte; 32]) else {
+            continue;
+        };
+        let headers = [
+            ("webhook-id", "e".to_owned()),
+            ("webhook-timestamp", "0".to_owned()),
+            ("webhook-signature", Signer::new(key).sign("e", 0, b"{}")),
+        ];
+        assert!(verifier.verify(&headers, b"{}", now).is_err(), "{byte}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_previous_version_of_another_form_is_left_out_and_keys_of_the_settings_stay() {
     let source = MemorySource::new();
     source.set(
@@ -223,6 +252,27 @@ async fn a_previous_version_of_another_form_is_left_out_and_keys_of_the_settings
         assert_eq!(answers(&secret, key).await, answer, "{key}");
     }
     assert!(secret.health().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_is_no_key_does_not_keep_alive_what_was_withdrawn() {
+    let source = MemorySource::new();
+    source.set("webhook", Versions::new(version("0", &whsec(0))));
+    source.rotate("webhook", version("1", &whsec(1)));
+    let handle = Handle::builder(source.clone(), "webhook").build().unwrap();
+    handle.ready().await.unwrap();
+    let secret = WebhookSecret::new(handle.clone()).unwrap();
+    assert_eq!(
+        (answers(&secret, 0).await, answers(&secret, 1).await),
+        (200, 200)
+    );
+    source.rotate("webhook", version("2", "no webhook secret"));
+    handle.refresh().await.unwrap();
+    assert_eq!(
+        (answers(&secret, 0).await, answers(&secret, 1).await),
+        (401, 200)
+    );
+    assert!(secret.health().is_err());
 }
 
 // === client secrets ===

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -18,7 +19,8 @@ use secrecy::ExposeSecret as _;
 /// A rotation takes effect with the next delivery; while the secret has a previous version, what is
 /// signed with that is accepted too.
 ///
-/// A new version that is no webhook secret changes nothing, and [`health`](Self::health) says so.
+/// A new version that is no webhook secret is left out, and [`health`](Self::health) says so: then the
+/// previous version is accepted, or if there is none, what was accepted before.
 /// When the handle serves nothing any more, deliveries are answered 500, and come again.
 #[derive(Clone)]
 pub struct WebhookSecret(Arc<Shared>);
@@ -164,10 +166,18 @@ impl Shared {
     }
 
     fn renewed(&self, held: &Ring, snapshot: &Snapshot) -> Ring {
-        let made = verifier(snapshot, self.field.as_deref(), self.settings.clone());
+        let field = self.field.as_deref();
+        let made = verifier(snapshot, field, self.settings.clone());
         let (verifier, error) = match made {
             Ok(verifier) => (Arc::new(verifier), None),
-            Err(error) => (Arc::clone(&held.verifier), Some(Arc::new(error))),
+            Err(error) => {
+                // What was there before goes on, but not what was there before that: it may have
+                // been withdrawn because somebody knows it.
+                let before = previous(snapshot, field)
+                    .and_then(|key| self.settings.clone().key(key).build().ok());
+                let verifier = before.map_or_else(|| Arc::clone(&held.verifier), Arc::new);
+                (verifier, Some(Arc::new(error)))
+            }
         };
         Ring {
             generation: snapshot.generation(),
@@ -184,12 +194,13 @@ fn verifier(
     settings: VerifierBuilder,
 ) -> Result<Verifier, WebhookSecretError> {
     let current = key(snapshot.current(), field)?;
-    // What was before may have had another form; the current one is what counts.
-    let previous = snapshot
-        .previous()
-        .and_then(|version| key(version, field).ok());
-    let keys = std::iter::once(current).chain(previous);
+    let keys = std::iter::once(current).chain(previous(snapshot, field));
     Ok(settings.keys(keys).build()?)
+}
+
+/// What was before may have had another form; the current one is what counts.
+fn previous(snapshot: &Snapshot, field: Option<&str>) -> Option<Key> {
+    key(snapshot.previous()?, field).ok()
 }
 
 fn key(version: &Version, field: Option<&str>) -> Result<Key, WebhookSecretError> {
@@ -200,9 +211,15 @@ fn key(version: &Version, field: Option<&str>) -> Result<Key, WebhookSecretError
     Ok(key.with_id(version.id()))
 }
 
-/// Accepts nothing, as our own fault: its only key has ended long ago.
+/// Accepts nothing, as our own fault: its only key has ended long ago, and is known to nobody even if
+/// the clock has been set back to before that.
 fn nothing() -> Option<Arc<Verifier>> {
-    let key = Key::from_bytes(&[1; 32]).ok()?;
+    let mut bytes = [0; 32];
+    for piece in bytes.as_chunks_mut::<8>().0 {
+        // The seed is the operating system's.
+        *piece = RandomState::new().build_hasher().finish().to_ne_bytes();
+    }
+    let key = Key::from_bytes(&bytes).ok()?;
     let ended = key.with_not_after(UnixTime::from(0));
     Verifier::builder().key(ended).build().ok().map(Arc::new)
 }

@@ -63,7 +63,8 @@ impl<St: Store> WebhooksBuilder<St> {
     }
 
     /// How long a delivery may take to arrive and to be stored, before it is answered 503 and comes
-    /// again. Default: 4 seconds, at most the 5 that the provider waits.
+    /// again. Three quarters of it are for its body, which is answered 408 after that. Default: 4
+    /// seconds, at most the 5 that the provider waits.
     pub fn answer_within(mut self, time: Duration) -> Self {
         self.answer_within = time;
         self
@@ -102,10 +103,11 @@ impl<St: Store> WebhooksBuilder<St> {
             .with_fingerprint(move |_, body| fingerprint::of(body, &varying))
             // The verifier of the moment has bounded it already.
             .with_max_body_bytes(usize::MAX);
-        // One time for all of it, the body and the store, is enough.
+        // Less than for the whole, so that a slow sender is told so, and is not counted as a failure
+        // of ours: anybody can send slowly.
         let verify = VerifyLayer::following(self.verifiers)
             .with_clock(self.clock)
-            .without_body_timeout();
+            .with_body_timeout(self.answer_within * 3 / 4);
         Ok(Webhooks::from_parts(
             verify.layer(accept),
             self.answer_within,

@@ -40,6 +40,7 @@ type Inner<St> = VerifyService<Accept<St>, Arc<dyn Clock>>;
 /// | kept, seen before, or parked because its id came before with another content | 200 |
 /// | malformed | 400 |
 /// | forged, old, or signed with a key that has ended | 401 |
+/// | the body was not whole in three quarters of the time | 408 |
 /// | too long | 413 |
 /// | there is no key to verify with | 500 |
 /// | the store is full or failed, or it took too long | 503 |
@@ -59,6 +60,9 @@ pub struct WebhookFuture {
 impl<St: Store> Webhooks<St> {
     /// Verifies with what this source has, a [`WebhookSecret`](crate::secrets::WebhookSecret) or a
     /// fixed verifier, and keeps events in this store.
+    ///
+    /// Its scheme must sign an id, as Standard Webhooks and Svix do: that is what an event is known
+    /// by, and a delivery without one is answered 400.
     pub fn builder(store: Arc<St>, verifiers: impl VerifierSource) -> WebhooksBuilder<St> {
         WebhooksBuilder::new(store, Arc::new(verifiers))
     }
