@@ -220,6 +220,8 @@ impl Receiver {
                 return Err(vec![Reject::MalformedId]);
             }
         }
+        let bytes: usize = signatures.iter().map(|line| line.len()).sum();
+        let too_long = signatures.len() > MAX_LINES || bytes > self.max_signature_bytes;
         let malformed = Reject::MalformedTimestamp;
         let timestamp = match self.kind.time {
             Time::Nowhere => b"",
@@ -227,10 +229,8 @@ impl Receiver {
             Time::List(_) if signatures.is_empty() => {
                 return Err(vec![Reject::MissingHeader(self.kind.signature)]);
             }
-            // Where too many lines end is nobody's business.
-            Time::List(_) if signatures.len() > MAX_LINES => {
-                return Err(vec![malformed, Reject::SignatureTooLong]);
-            }
+            // What is too long is not searched for a time.
+            Time::List(_) if too_long => return Err(vec![Reject::SignatureTooLong]),
             Time::List(label) => {
                 let times = signatures
                     .iter()
@@ -252,8 +252,7 @@ impl Receiver {
         if signatures.is_empty() {
             return Err(vec![Reject::MissingHeader(self.kind.signature)]);
         }
-        let bytes: usize = signatures.iter().map(|line| line.len()).sum();
-        if signatures.len() > MAX_LINES || bytes > self.max_signature_bytes {
+        if too_long {
             return Err(vec![Reject::SignatureTooLong]);
         }
         Ok(Presented {
