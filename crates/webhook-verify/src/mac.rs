@@ -24,11 +24,12 @@ pub(crate) struct Midstates {
 
 /// MACs that grow with their message, one for each of some keys.
 #[derive(Clone)]
-pub(crate) struct Hashing {
+pub(crate) struct Hashing<'k> {
     kernel: Kernel,
-    inner: [State; MAX_KEYS],
-    outer: [State; MAX_KEYS],
-    keys: usize,
+    states: [State; MAX_KEYS],
+    keys: [Option<&'k Midstates>; MAX_KEYS],
+    /// How many of both there are.
+    len: usize,
     /// What does not make a block yet.
     rest: Block,
     filled: usize,
@@ -146,23 +147,23 @@ fn bits(message: u64) -> u64 {
 
 // === impl Hashing ===
 
-impl Hashing {
+impl<'k> Hashing<'k> {
     /// With these keys, of which there are at most [`MAX_KEYS`].
-    pub(crate) fn new<'k>(kernel: Kernel, keys: impl Iterator<Item = &'k Midstates>) -> Self {
+    pub(crate) fn new(kernel: Kernel, keys: impl Iterator<Item = &'k Midstates>) -> Self {
         let mut hashing = Self {
             kernel,
-            inner: [State::INITIAL; MAX_KEYS],
-            outer: [State::INITIAL; MAX_KEYS],
-            keys: 0,
+            states: [State::INITIAL; MAX_KEYS],
+            keys: [None; MAX_KEYS],
+            len: 0,
             rest: [0; BLOCK],
             filled: 0,
             bytes: 0,
         };
-        let places = hashing.inner.iter_mut().zip(&mut hashing.outer);
-        for ((inner, outer), key) in places.zip(keys) {
-            *inner = *key.inner;
-            *outer = *key.outer;
-            hashing.keys += 1;
+        let places = hashing.states.iter_mut().zip(&mut hashing.keys);
+        for ((state, place), key) in places.zip(keys) {
+            *state = *key.inner;
+            *place = Some(key);
+            hashing.len += 1;
         }
         hashing
     }
@@ -193,27 +194,27 @@ impl Hashing {
         last[0] = self.rest;
         last[0][self.filled..].fill(0);
         self.compress(pad(&mut last, self.filled, bits(self.bytes)));
-        let lanes = self.inner.iter().zip(&self.outer);
-        for (at, (inner, outer)) in lanes.take(self.keys).enumerate() {
-            let [one] = self.kernel.finish_hmac(&[*inner], &[*outer]);
+        let keys = self.keys.iter().flatten();
+        for (at, (state, key)) in self.states.iter().zip(keys).enumerate() {
+            let [one] = self.kernel.finish_hmac(&[*state], &[*key.outer]);
             mac(at, &one);
         }
     }
 
     fn compress(&mut self, blocks: &[Block]) {
-        let states = self.inner.get_mut(..self.keys).unwrap_or_default();
+        let states = self.states.get_mut(..self.len).unwrap_or_default();
         for lanes in states.chunks_mut(MAX_LANES) {
             compress(self.kernel, lanes, blocks);
         }
     }
 }
 
-impl Drop for Hashing {
+impl Drop for Hashing<'_> {
     /// Before its first block, a state is that of the key.
     fn drop(&mut self) {
-        self.inner.zeroize();
-        self.outer.zeroize();
-        self.rest.zeroize();
+        for state in self.states.iter_mut().take(self.len) {
+            state.zeroize();
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
 pub struct Verification<'a> {
     verifier: &'a Verifier,
     presented: Presented<'a>,
-    hashing: Hashing,
+    hashing: Hashing<'a>,
     /// The key of each lane.
     lanes: [usize; MAX_KEYS],
     #[cfg(feature = "ed25519")]

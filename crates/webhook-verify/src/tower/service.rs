@@ -77,7 +77,9 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let mut inner = self.inner.clone();
         let settings = Arc::clone(&self.settings);
-        let answer = async move {
+        // The box first: a future is larger than what it begins with, and all of it would be moved.
+        let place = Box::new_uninit();
+        let answer = Box::write(place, async move {
             let version = request.version();
             let (verified, mut request) = match verify(&settings, request).await {
                 Ok(accepted) => accepted,
@@ -92,9 +94,9 @@ where
             // The instance that was polled ready is the one that is called.
             poll_fn(|cx| inner.poll_ready(cx)).await?;
             Ok(inner.call(request).await?.map(ResponseBody::inner))
-        };
+        });
         ResponseFuture {
-            inner: Box::pin(answer),
+            inner: Box::into_pin(answer),
         }
     }
 }

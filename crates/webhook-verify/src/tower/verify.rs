@@ -65,7 +65,10 @@ pub(super) async fn verify<B: Body>(
     let now = settings.clock.now();
     let verdict = match Arc::ptr_eq(&verifier, &newest) {
         true => verification.finish(now),
-        false => newest.verify(&parts.headers, whole.bytes(), now),
+        false => {
+            drop(verification);
+            newest.verify(&parts.headers, whole.bytes(), now)
+        }
     };
     let verified = verdict.map_err(late)?.into_owned();
     let request = Request::from_parts(parts, whole);
