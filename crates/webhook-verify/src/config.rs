@@ -4,14 +4,14 @@ use core::time::Duration;
 
 use golive_sha256_lanes::Kernel;
 
-#[cfg(feature = "ed25519")]
-use crate::ed25519::PublicKey;
 use crate::{
     Key, Scheme, Verifier,
     keys::Keys,
     limits::{Limits, MAX_KEYS},
     scheme::TimestampIn,
 };
+#[cfg(feature = "ed25519")]
+use crate::{ed25519::PublicKey, limits::MAX_PUBLIC_KEYS};
 
 /// Far above any clock that is wrong; without a bound a typing error would switch the protection off.
 const MAX_TOLERANCE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -40,6 +40,14 @@ pub enum ConfigError {
     #[error("{seen} webhook keys are configured, at most 8 are allowed: drop the retired ones")]
     TooManyKeys {
         /// How many keys were given.
+        seen: usize,
+    },
+    /// There are more than two public keys.
+    #[error(
+        "{seen} webhook public keys are configured, at most 2 are allowed: drop the retired ones"
+    )]
+    TooManyPublicKeys {
+        /// How many public keys were given.
         seen: usize,
     },
     /// The tolerance is not a number of whole seconds from one to a day.
@@ -90,7 +98,8 @@ impl VerifierBuilder {
         self
     }
 
-    /// Adds a public key, for signatures of version `v1a`. It counts as a key like any other.
+    /// Adds a public key, for signatures of version `v1a`. It counts as a key like any other, and
+    /// there may be two of these: the one in use, and the one before it.
     #[cfg(feature = "ed25519")]
     #[cfg_attr(docsrs, doc(cfg(feature = "ed25519")))]
     pub fn public_key(mut self, key: PublicKey) -> Self {
@@ -137,7 +146,8 @@ impl VerifierBuilder {
     /// Builds the verifier.
     ///
     /// # Errors
-    /// - [`ConfigError::NoKeys`] without a key, [`ConfigError::TooManyKeys`] with more than 8;
+    /// - [`ConfigError::NoKeys`] without a key, [`ConfigError::TooManyKeys`] with more than 8,
+    ///   [`ConfigError::TooManyPublicKeys`] with more than 2 of those;
     /// - [`ConfigError::Tolerance`] unless whole seconds, from one to a day;
     /// - [`ConfigError::MaxBody`] if the body limit is 0;
     /// - [`ConfigError::MaxSignatures`] if the list has no room for one signature;
@@ -147,6 +157,11 @@ impl VerifierBuilder {
             0 => return Err(ConfigError::NoKeys),
             seen if seen > MAX_KEYS => return Err(ConfigError::TooManyKeys { seen }),
             _ => {}
+        }
+        #[cfg(feature = "ed25519")]
+        if self.keys.public_len() > MAX_PUBLIC_KEYS {
+            let seen = self.keys.public_len();
+            return Err(ConfigError::TooManyPublicKeys { seen });
         }
         let tolerable = Duration::from_secs(1)..=MAX_TOLERANCE;
         if let Some(seen) = self.tolerance
@@ -233,6 +248,12 @@ mod tests {
             .public_key();
         let builder = VerifierBuilder::new().public_key(public);
         assert!(builder.clone().build().is_ok());
+        let three = (2..5).fold(VerifierBuilder::new(), |builder, seed| {
+            let secret = crate::ed25519::SecretKey::from_bytes(&[seed; 32]).unwrap();
+            builder.public_key(secret.public_key())
+        });
+        let too_many = ConfigError::TooManyPublicKeys { seen: 3 };
+        assert_eq!(three.build().unwrap_err(), too_many);
         let github = builder.scheme(Scheme::github()).build();
         assert_eq!(github.unwrap_err(), ConfigError::NoAsymmetric);
     }

@@ -26,9 +26,14 @@ impl Keys {
         self.public.push((self.len(), key));
     }
 
+    #[cfg(feature = "ed25519")]
+    pub(crate) fn public_len(&self) -> usize {
+        self.public.len()
+    }
+
     pub(crate) fn len(&self) -> usize {
         #[cfg(feature = "ed25519")]
-        let public = self.public.len();
+        let public = self.public_len();
         #[cfg(not(feature = "ed25519"))]
         let public = 0;
         self.shared.len() + public

@@ -20,8 +20,11 @@ pub(crate) const MAX_TIMESTAMP_DIGITS: usize = 12;
 pub(crate) const MAX_SIGNATURE_LINES: usize = 4;
 /// In one verifier: a rotation needs two.
 pub(crate) const MAX_KEYS: usize = 8;
-/// Each costs, for each public key, a scalar multiplication, tens of microseconds, and a pass of
-/// SHA-512 over the message: RFC 8032, 5.1.7, hashes R and the key before it.
+/// Of all keys, since each costs, for each signature, a scalar multiplication, tens of microseconds,
+/// and a pass of SHA-512 over the message: RFC 8032, 5.1.7, hashes R and the key before it.
+#[cfg(feature = "ed25519")]
+pub(crate) const MAX_PUBLIC_KEYS: usize = 2;
+/// One for each of two keys in overlap, and as many again.
 #[cfg(feature = "ed25519")]
 pub(crate) const MAX_ASYMMETRIC_SIGNATURES: usize = 4;
 
