@@ -268,7 +268,7 @@ fn is(name: &str, wanted: &str) -> bool {
 /// A full stop in the id would let a signed message be split anew: `id=a, ts=T, body=T.x` reads
 /// as `id=a.T, ts=T, body=x`. So would whatever else ends the id in another scheme.
 #[inline]
-fn well_formed_id(id: &[u8], after_id: Option<u8>) -> Result<(), Reject> {
+pub(crate) fn well_formed_id(id: &[u8], after_id: Option<u8>) -> Result<(), Reject> {
     let end = after_id.unwrap_or(b' ');
     let fits = (1..=MAX_ID_BYTES).contains(&id.len()) && bytes::are_visible_without(id, end);
     if !fits {

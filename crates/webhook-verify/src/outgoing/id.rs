@@ -7,7 +7,7 @@ use golive_core::BoxError;
 use http::HeaderMap;
 
 use super::SignError;
-use crate::{Scheme, limits::MAX_ID_BYTES};
+use crate::{Scheme, headers::well_formed_id};
 
 /// Where new ids come from.
 pub(super) type Mint = Arc<dyn Fn() -> Result<String, BoxError> + Send + Sync>;
@@ -26,16 +26,9 @@ pub(super) fn given<'a>(
     }
 }
 
-/// A receiver refuses an id that holds what stands behind the id in what is signed, since the
-/// message could then be split anew: in Standard Webhooks the full stop.
+/// By the receiver's rule, so that nothing is sent that would be refused.
 pub(super) fn check<'a>(id: &'a [u8], scheme: &Scheme) -> Result<&'a str, SignError> {
-    let fits = (1..=MAX_ID_BYTES).contains(&id.len())
-        && id
-            .iter()
-            .all(|&b| b.is_ascii_graphic() && Some(b) != scheme.after_id);
-    if !fits {
-        return Err(SignError::MalformedId);
-    }
+    well_formed_id(id, scheme.after_id).map_err(|_| SignError::MalformedId)?;
     std::str::from_utf8(id).map_err(|_| SignError::MalformedId)
 }
 
