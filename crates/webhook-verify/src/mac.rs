@@ -73,8 +73,13 @@ pub(crate) fn macs<'a, const N: usize>(
     signed: impl Iterator<Item = &'a [u8]> + Clone,
     body: &[u8],
 ) -> [[u8; 32]; N] {
-    let inner = keys.map(|key| *key.inner);
-    let outer = keys.map(|key| *key.outer);
+    // Not by `map`, for which the compiler would move the states several times.
+    let mut inner = [State::INITIAL; N];
+    let mut outer = [State::INITIAL; N];
+    for ((inner, outer), key) in inner.iter_mut().zip(&mut outer).zip(keys) {
+        *inner = *key.inner;
+        *outer = *key.outer;
+    }
     let mut head = [[0; BLOCK]; HEAD / BLOCK];
     let Some(prefix) = gather(head.as_flattened_mut(), signed.clone()) else {
         return macs_of_long(kernel, keys, signed, body);

@@ -48,20 +48,22 @@ impl Text for Base64 {
 
     #[inline(always)]
     fn of(mac: &[u8; 32]) -> Self {
-        let word = |at: usize| {
-            let mut bytes = [0; 8];
-            bytes.copy_from_slice(&mac[at..at + 8]);
-            u64::from_be_bytes(bytes)
-        };
-        // Six bytes to a word.
+        // In the portions in which the kernel wrote them: a word that lay across two of these would
+        // have to wait for both.
+        let mut words = [0; 4];
+        for (word, bytes) in words.iter_mut().zip(mac.as_chunks().0) {
+            *word = u64::from_be_bytes(*bytes);
+        }
+        let [a, b, c, d] = words;
+        // Six bytes to eight letters.
         let letters = |bits: u64| base64_letters(spread_sextets(bits));
-        let last = base64_letters(spread_sextets(word(24) << 48 >> 16)) & !0xff_ffff_ffff;
+        let last = letters((d & 0xffff) << 32) & !0xff_ffff_ffff;
         Self([
-            letters(word(0) >> 16),
-            letters(word(6) >> 16),
-            letters(word(12) >> 16),
-            letters(word(18) >> 16),
-            letters(word(24) >> 16),
+            letters(a >> 16),
+            letters((a & 0xffff) << 32 | b >> 32),
+            letters((b & 0xffff_ffff) << 16 | c >> 48),
+            letters(c & 0xffff_ffff_ffff),
+            letters(d >> 16),
             last | u64::from(b'=') << 32,
         ])
     }

@@ -236,7 +236,10 @@ impl Verifier {
         presented: &Presented<'_>,
         body: &[u8],
     ) -> Option<usize> {
-        let keys = core::array::from_fn(|lane| lanes[lane].1);
+        let mut keys = [lanes[0].1; N];
+        for (key, lane) in keys.iter_mut().zip(lanes) {
+            *key = lane.1;
+        }
         let macs: [_; N] = macs(self.kernel, keys, presented.signed(), body);
         let lane = presented.which(&macs)?;
         lanes.get(lane).map(|(index, _)| *index)
