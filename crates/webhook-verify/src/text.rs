@@ -1,7 +1,7 @@
 //! Signatures as text: written without a table, compared without a branch.
 //!
 //! Eight characters at a time, each in a byte of a word, so that neither the cache nor the time tells
-//! of a MAC; and words are compared where they are, without a turn through memory.
+//! of a MAC.
 
 use subtle::ConstantTimeEq as _;
 

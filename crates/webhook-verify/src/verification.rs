@@ -9,8 +9,8 @@ use crate::{
 
 /// A delivery that is verified while its body arrives; from [`Verifier::begin`].
 ///
-/// It costs what [`Verifier::verify`] costs and less than a kilobyte, whatever the length of the body;
-/// and half of one on the heap for each pair of a signature of version `v1a` and a public key.
+/// It hashes what [`Verifier::verify`] hashes, and takes less than a kilobyte, whatever the length of
+/// the body; and half of one on the heap for each pair of a signature of version `v1a` and a public key.
 #[must_use = "nothing is verified before `finish`"]
 pub struct Verification<'a> {
     verifier: &'a Verifier,
