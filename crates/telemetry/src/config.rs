@@ -1,6 +1,6 @@
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-use golive_core::{Clock, SystemClock};
+use golive_core::{Clock, SystemClock, quota::Hints};
 use http::{HeaderName, header};
 use opentelemetry::{
     metrics::Meter,
@@ -46,6 +46,7 @@ pub struct Builder {
     classify: Option<Arc<Classify>>,
     max_servers: usize,
     quota_expiry: Duration,
+    hints: Hints,
     clock: Arc<dyn Clock>,
 }
 
@@ -74,6 +75,7 @@ impl Telemetry {
             classify: None,
             max_servers: 64,
             quota_expiry: Duration::from_secs(3600),
+            hints: Hints::default(),
             clock: Arc::new(SystemClock),
         }
     }
@@ -188,6 +190,13 @@ impl Builder {
         self
     }
 
+    /// The headers in which servers report their quotas; give it what the backoff was given, and both
+    /// read the same numbers. Default: [`Hints::default`].
+    pub fn hints(mut self, hints: Hints) -> Self {
+        self.hints = hints;
+        self
+    }
+
     /// The clock that dates quotas. Default: the machine's.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -224,7 +233,7 @@ impl Builder {
                 what: "max_servers",
             });
         }
-        let servers = Servers::new(self.max_servers, self.quota_expiry, self.clock);
+        let servers = Servers::new(self.max_servers, self.quota_expiry, self.hints, self.clock);
         let servers = Arc::new(servers);
         if let Some(meter) = &self.meter {
             let active = Servers::report_active;

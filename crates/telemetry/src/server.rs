@@ -6,8 +6,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use golive_core::{Clock, Origin, quota::Quota};
-use http::{HeaderMap, HeaderName};
+use golive_core::{Clock, Origin, quota::Hints};
+use http::HeaderMap;
 use opentelemetry::KeyValue;
 
 use crate::{
@@ -16,10 +16,6 @@ use crate::{
     observe::Report,
 };
 
-/// As names and not as text, which would be parsed for each look.
-const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
-const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
-
 /// The servers that have labels of their own, and what they said of their quotas.
 ///
 /// A URL may come from anywhere, a redirect for instance: the set is bounded, and what comes after
@@ -27,6 +23,7 @@ const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 pub(crate) struct Servers {
     max: usize,
     expiry: Duration,
+    hints: Hints,
     clock: Arc<dyn Clock>,
     known: RwLock<Vec<Arc<Server>>>,
     other: Arc<Server>,
@@ -60,10 +57,11 @@ struct Seen {
 // === impl Servers ===
 
 impl Servers {
-    pub(crate) fn new(max: usize, expiry: Duration, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(max: usize, expiry: Duration, hints: Hints, clock: Arc<dyn Clock>) -> Self {
         Self {
             max,
             expiry,
+            hints,
             clock,
             known: RwLock::default(),
             other: Arc::new(Server::other()),
@@ -107,14 +105,15 @@ impl Servers {
             return;
         }
         // Most responses say nothing, and need no clock.
-        if !headers.contains_key(&LIMIT) && !headers.contains_key(&REMAINING) {
+        if !self.hints.mentions_quota(headers) {
             return;
         }
         let now = self.clock.now();
-        let quota = Quota::read(headers, now);
-        if quota.limit.is_none() && quota.remaining.is_none() {
+        // One number a server: of several windows the one that will be in the way first.
+        let quotas = self.hints.quotas(headers, now);
+        let Some(quota) = quotas.tightest() else {
             return;
-        }
+        };
         *server.quota() = Some(Seen {
             limit: quota.limit,
             remaining: quota.remaining,
@@ -267,7 +266,8 @@ mod tests {
     }
 
     fn servers(max: usize, clock: &Hand) -> Servers {
-        Servers::new(max, Duration::from_secs(60), Arc::new(clock.clone()))
+        let clock = Arc::new(clock.clone());
+        Servers::new(max, Duration::from_secs(60), Hints::default(), clock)
     }
 
     fn find(servers: &Servers, uri: &'static str) -> Arc<Server> {
@@ -330,6 +330,31 @@ mod tests {
         assert_eq!(resets, [1030.0], "a time, which does not age");
 
         clock.0.store(1061, Ordering::SeqCst);
+        assert!(read(&servers, Servers::report_remaining).is_empty());
+    }
+
+    #[test]
+    fn every_dialect_of_the_table_is_read_and_the_tightest_window_reported() {
+        let servers = servers(2, &Hand::default());
+        let server = find(&servers, "https://api.example");
+        let mut headers = HeaderMap::new();
+        let counters = "\"minute\";r=50;t=30, \"day\";r=60;t=7200";
+        headers.insert("ratelimit", HeaderValue::from_static(counters));
+        let policies = "\"minute\";q=100, \"day\";q=1000";
+        headers.insert("ratelimit-policy", HeaderValue::from_static(policies));
+        servers.note_quota(&server, &headers);
+        assert_eq!(read(&servers, Servers::report_limits), [1000]);
+        assert_eq!(read(&servers, Servers::report_remaining), [60]);
+    }
+
+    #[test]
+    fn what_is_not_in_the_table_is_not_read() {
+        let mut servers = servers(2, &Hand::default());
+        servers.hints = Hints::none();
+        let server = find(&servers, "https://api.example");
+        let mut headers = HeaderMap::new();
+        headers.insert("x-ratelimit-remaining", HeaderValue::from_static("7"));
+        servers.note_quota(&server, &headers);
         assert!(read(&servers, Servers::report_remaining).is_empty());
     }
 
