@@ -56,6 +56,16 @@ impl AuthRefresh {
         }
     }
 
+    /// A token to be sent. Without one nothing is, and a retry further out need not ask again:
+    /// whatever could be tried was.
+    async fn usable(&self, call: &mut Call) -> Result<Arc<Snapshot>, Own> {
+        let usable = self.tokens.usable(call.deadline()).await;
+        usable.map_err(|error| {
+            call.set_unsent();
+            Own::new(error)
+        })
+    }
+
     /// What becomes of a response. If it is to be replayed it is dropped here, so that its
     /// connection is free while the renewal is waited for.
     async fn judge<R: Response, Q: Request>(
@@ -100,11 +110,7 @@ impl Middleware for AuthRefresh {
         if req.headers().contains_key(header::AUTHORIZATION) {
             return below.send(call, req).await;
         }
-        let sent = self
-            .tokens
-            .usable(call.deadline())
-            .await
-            .map_err(Own::new)?;
+        let sent = self.usable(call).await?;
         // Without the token, so that the replay cannot send the old one.
         let spare = req.spare();
         attach(&mut req, &sent);
@@ -115,8 +121,7 @@ impl Middleware for AuthRefresh {
         };
         let refused = Outcome::Answered(StatusCode::UNAUTHORIZED);
         call.record(Attempt::new(refused, Disposition::NotExecuted));
-        let newer = self.tokens.usable(call.deadline()).await;
-        let newer = newer.map_err(Own::new)?;
+        let newer = self.usable(call).await?;
         attach(&mut req, &newer);
         call.next_attempt();
         let response = below.send(call, req).await?;

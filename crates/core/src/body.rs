@@ -96,6 +96,11 @@ impl<B: http_body::Body + Unpin> Body<B> {
         self.prefix.len()
     }
 
+    /// Whether it fails after what was read ahead.
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(self.tail, Tail::Failed(_))
+    }
+
     pub(crate) fn prefix(&self, limit: usize) -> Bytes {
         self.prefix.slice(..self.prefix.len().min(limit))
     }
@@ -195,6 +200,7 @@ where
         let complete = self.body_mut().fill(limit).await;
         let bytes = self.body().prefix(limit);
         let complete = complete && self.body().len() <= limit;
-        Peeked::new(self, bytes, complete)
+        let failed = self.body().has_failed() && self.body().len() <= limit;
+        Peeked::new(self, bytes, complete).failed(failed)
     }
 }

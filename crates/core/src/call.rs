@@ -15,8 +15,19 @@ pub struct Call {
     deadline: Option<Instant>,
     idempotency_key: bool,
     redirected: bool,
-    attempts: Vec<Attempt>,
+    unsent: bool,
+    retried: bool,
+    watched: bool,
     disposition: Disposition,
+    /// What few calls have, in a box: each call in flight has room for the rest.
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Rare {
+    key_expires: Option<Instant>,
+    attempts: Vec<Attempt>,
+    stopped: Option<&'static str>,
 }
 
 /// An attempt that did not succeed.
@@ -27,6 +38,8 @@ pub struct Attempt {
     pub outcome: Outcome,
     /// Whether it was executed, as far as can be told.
     pub disposition: Disposition,
+    /// How long the server asked to wait before the next one, whether or not it was granted.
+    pub hint: Option<Duration>,
     /// How long was waited before the next one; `None` if there was none.
     pub delay: Option<Duration>,
 }
@@ -79,6 +92,7 @@ impl Call {
     /// Counts one more resend, to be called before it is sent.
     pub fn next_attempt(&mut self) {
         self.attempt = self.attempt.saturating_add(1);
+        self.unsent = false;
     }
 
     /// When the caller stops waiting, if there is such a time.
@@ -104,6 +118,21 @@ impl Call {
         self.idempotency_key = true;
     }
 
+    /// When the server forgets the idempotency key, if that is known: the end of its window,
+    /// counted from the first use of the key. Sent after that, the request is a new one to the
+    /// server, and executed again.
+    #[must_use]
+    pub fn key_expires(&self) -> Option<Instant> {
+        self.rare.as_ref()?.key_expires
+    }
+
+    /// Notes when the server forgets the idempotency key; an earlier time that is already there
+    /// stays.
+    pub fn expire_key(&mut self, at: Instant) {
+        let key_expires = &mut self.rare.get_or_insert_default().key_expires;
+        *key_expires = Some(key_expires.map_or(at, |known| known.min(at)));
+    }
+
     /// Whether the response of the last attempt belongs to another request than the one that was
     /// sent: the client below has followed a redirect, and nothing that the response says is about
     /// the request itself. Known in the reqwest face; a tower service that follows redirects hides
@@ -118,16 +147,71 @@ impl Call {
         self.redirected = redirected;
     }
 
+    /// Whether a layer refused to send the attempt under way, so that nothing has left: there was no
+    /// token for it, say.
+    #[must_use]
+    pub fn is_unsent(&self) -> bool {
+        self.unsent
+    }
+
+    /// Notes that the attempt under way was not sent and will not be, for a reason of our own. Whoever
+    /// retries takes the error that comes with it for final: the layer that refuses has already
+    /// tried what it could.
+    pub fn set_unsent(&mut self) {
+        self.unsent = true;
+    }
+
+    /// Whether a retry further out is at work: one further in then leaves the retrying to it, or the
+    /// attempts of the two would multiply.
+    #[must_use]
+    pub fn is_retried(&self) -> bool {
+        self.retried
+    }
+
+    /// Notes whether a retry is at work.
+    ///
+    /// A call that nobody has written anything else to does not carry this from one tower layer to
+    /// the next, since that costs an allocation. It does so from the second attempt on.
+    pub fn set_retried(&mut self, retried: bool) {
+        self.retried = retried;
+    }
+
+    /// Whether somebody further out reads the call, so that what is written to it is seen and costs
+    /// no more than it is worth.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.watched
+    }
+
+    #[cfg(any(feature = "tower", feature = "reqwest"))]
+    pub(crate) fn set_watched(&mut self, watched: bool) {
+        self.watched = watched;
+    }
+
     /// The attempts that did not succeed, oldest first. Bounded by the number of attempts that the
     /// middleware makes.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
-        &self.attempts
+        self.rare.as_ref().map_or(&[], |rare| &rare.attempts)
     }
 
     /// Notes an attempt that did not succeed.
     pub fn record(&mut self, attempt: Attempt) {
-        self.attempts.push(attempt);
+        self.rare.get_or_insert_default().attempts.push(attempt);
+    }
+
+    /// Why there was no further attempt after the last of [`attempts`](Self::attempts), as one
+    /// bounded word; `None` while there may be one, and for a call that succeeded at once.
+    #[must_use]
+    pub fn stopped(&self) -> Option<&'static str> {
+        self.rare.as_ref()?.stopped
+    }
+
+    /// Notes why there is no further attempt, one word out of a few, or that there may be one again.
+    pub fn set_stopped(&mut self, why: Option<&'static str>) {
+        if why.is_some() || self.rare.is_some() {
+            self.rare.get_or_insert_default().stopped = why;
+        }
     }
 
     /// Whether the server executed the call, all attempts taken together.
@@ -149,27 +233,34 @@ impl Call {
             deadline,
             idempotency_key,
             redirected,
-            attempts,
+            unsent,
+            // See `set_retried`.
+            retried: _,
+            watched: _,
             disposition,
+            rare,
         } = self;
         *attempt != 0
             || deadline.is_some()
             || *idempotency_key
             || *redirected
-            || !attempts.is_empty()
+            || *unsent
             || *disposition != Disposition::Unknown
+            || rare.is_some()
     }
 }
 
 // === impl Attempt ===
 
 impl Attempt {
-    /// An attempt with no other after it, until [`delay`](Self::delay) is set.
+    /// An attempt with no hint and no other after it, until [`hint`](Self::hint) and
+    /// [`delay`](Self::delay) are set.
     #[must_use]
     pub fn new(outcome: Outcome, disposition: Disposition) -> Self {
         Self {
             outcome,
             disposition,
+            hint: None,
             delay: None,
         }
     }

@@ -11,11 +11,13 @@ mod exchange;
 mod faces;
 #[cfg(any(feature = "tower", feature = "reqwest"))]
 mod held;
+mod kept;
 mod message;
 mod middleware;
 mod origin;
 pub mod quota;
 mod read_ahead;
+mod remade;
 mod replay;
 mod replay_body;
 #[cfg(any(feature = "tower", feature = "reqwest"))]
@@ -36,6 +38,7 @@ pub use message::{Peeked, Request, Response};
 pub use middleware::Middleware;
 pub use origin::Origin;
 pub use read_ahead::ReadAheadError;
+pub use remade::Remade;
 pub use replay::Replay;
 pub use replay_body::{ReplayBody, ReplayError};
 pub use stack::{Chain, Stack};

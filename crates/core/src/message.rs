@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Method, StatusCode};
 
-use crate::{Origin, ReadAheadError, Replay};
+use crate::{Origin, ReadAheadError, Replay, kept::Kept};
 
 /// A request as a middleware sees it, whatever its message type.
 ///
@@ -84,6 +84,9 @@ pub struct Peeked<R> {
     pub bytes: Bytes,
     /// Whether that is the whole body: it ended, in time and without an error.
     pub complete: bool,
+    /// Whether the body failed after these bytes. The error is still in its place, for who reads
+    /// the response; a body that is merely longer has not failed.
+    pub failed: bool,
 }
 
 pub(crate) mod sealed {
@@ -91,21 +94,28 @@ pub(crate) mod sealed {
 }
 
 impl<R> Peeked<R> {
-    /// What was seen of `response`.
+    /// What was seen of `response`, whose body has not failed.
     #[must_use]
     pub fn new(response: R, bytes: Bytes, complete: bool) -> Self {
         Self {
             response,
             bytes,
             complete,
+            failed: false,
         }
+    }
+
+    /// The same of one whose body [`failed`](Self::failed) after these bytes, if it did.
+    #[must_use]
+    pub fn failed(self, failed: bool) -> Self {
+        Self { failed, ..self }
     }
 }
 
 impl<B> sealed::Sealed for http::Request<B> {}
 
 impl<B: Replay + Send> Request for http::Request<B> {
-    type Spare = Self;
+    type Spare = Kept<B>;
 
     fn method(&self) -> &Method {
         self.method()
@@ -141,12 +151,12 @@ impl<B: Replay + Send> Request for http::Request<B> {
         self.body().is_whole()
     }
 
-    fn spare(&mut self) -> Option<Self> {
-        self.try_clone()
+    fn spare(&mut self) -> Option<Kept<B>> {
+        Kept::of(self)
     }
 
-    fn restore(spare: Self) -> Option<Self> {
-        Some(spare).filter(Self::is_whole)
+    fn restore(spare: Kept<B>) -> Option<Self> {
+        Some(spare.into_request()).filter(Self::is_whole)
     }
 
     fn read_ahead(

@@ -16,10 +16,14 @@ pub use http::Extensions;
 use http::{HeaderMap, Method, StatusCode};
 pub use reqwest_middleware::{Error, Middleware, Next};
 
+mod remake;
+
+use self::remake::Remakable;
+pub use self::remake::Remake;
 use crate::{
     Body, BoxError, Call, Exchange, Failure, Origin, Own, Peeked, ReadAheadError, Replay,
     ReplayBody, Stack,
-    held::{Held, Slot},
+    held::{Held, Place, Slot},
     message::sealed::Sealed,
     read_ahead::read,
     session::{Line, Session},
@@ -35,7 +39,7 @@ pub fn handle<'a, M: crate::Middleware>(
     extensions: &'a mut Extensions,
     next: Next<'a>,
 ) -> Handled<'a> {
-    let mut slot = Slot::new(req);
+    let mut slot = Slot::new(Remakable::new(req, extensions));
     // The box first: a future is larger than what it begins with, and all of it would be moved.
     let place = Box::new_uninit();
     let future = Box::write(place, async move {
@@ -47,7 +51,8 @@ pub fn handle<'a, M: crate::Middleware>(
             sent: false,
             line: &mut session.line,
         };
-        let req = Held::InPlace(&mut slot);
+        let place = Place::new();
+        let req = Held::InPlace(&mut slot, &place);
         match middleware.handle(&mut session.call, req, below).await {
             Ok(mut response) => {
                 session.end(response.extensions_mut());
@@ -104,28 +109,38 @@ impl Drop for Below<'_, '_> {
 
 // === impl Below ===
 
-impl Exchange<Held<'_, Request>> for Below<'_, '_> {
+impl Exchange<Held<'_, Remakable>> for Below<'_, '_> {
     type Response = Response;
     type Error = Raw;
 
-    async fn send(&mut self, call: &mut Call, req: Held<'_, Request>) -> Result<Response, Raw> {
-        if std::mem::replace(&mut self.sent, true) {
-            self.extensions.clone_from(&self.pristine);
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "an `async fn` keeps its arguments twice, and each call in flight has room for both"
+    )]
+    fn send(
+        &mut self,
+        call: &mut Call,
+        req: Held<'_, Remakable>,
+    ) -> impl Future<Output = Result<Response, Raw>> + Send {
+        async move {
+            if std::mem::replace(&mut self.sent, true) {
+                self.extensions.clone_from(&self.pristine);
+            }
+            let lent = self.line.lend(call, self.extensions);
+            let (url, attempt) = {
+                let req = req.into_inner().into_inner();
+                (hash(req.url()), self.next.clone().run(req, self.extensions))
+            };
+            let result = attempt.await;
+            let told = result
+                .as_ref()
+                .map_or(&*self.extensions, Response::extensions);
+            lent.back(Some(told));
+            if let Ok(response) = &result {
+                call.set_redirected(url != hash(response.url()));
+            }
+            result.map_err(Raw)
         }
-        self.line.down(call, self.extensions);
-        let (url, attempt) = {
-            let req = req.into_inner();
-            (hash(req.url()), self.next.clone().run(req, self.extensions))
-        };
-        let result = attempt.await;
-        let told = result
-            .as_ref()
-            .map_or(&*self.extensions, Response::extensions);
-        self.line.up(call, Some(told));
-        if let Ok(response) = &result {
-            call.set_redirected(url != hash(response.url()));
-        }
-        result.map_err(Raw)
     }
 }
 
@@ -265,10 +280,11 @@ impl crate::Response for Response {
         let complete = body.fill(limit).await;
         let bytes = body.prefix(limit);
         let complete = complete && body.len() <= limit;
+        let failed = body.has_failed() && body.len() <= limit;
         if let Ok(with_url) = http::Response::builder().url(url).body(()) {
             parts.extensions.extend(with_url.into_parts().0.extensions);
         }
         let response = http::Response::from_parts(parts, ::reqwest::Body::wrap(body));
-        Peeked::new(response.into(), bytes, complete)
+        Peeked::new(response.into(), bytes, complete).failed(failed)
     }
 }

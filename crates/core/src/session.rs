@@ -18,6 +18,16 @@ pub(crate) struct Line {
     lent: bool,
 }
 
+/// A call while the layer below has it, for as long as its attempt lasts. An attempt that is dropped
+/// half-way, by a timeout for one, gives it back too.
+///
+/// NOTE: made before the future of the attempt, so that it is dropped after it: by then the layers
+/// below have published what they knew.
+pub(crate) struct Lent<'a> {
+    line: &'a mut Line,
+    call: &'a mut Call,
+}
+
 /// A call on its way from one layer to the next one below. Not a bare `CallHandle`: that one is
 /// the caller's, who may put it into a second request, and a second call must not begin with what
 /// the first one knew. A key of the first, above all, makes nothing safe in the second.
@@ -29,10 +39,11 @@ impl Session {
     pub(crate) fn begin(extensions: &mut Extensions) -> Self {
         // The caller's own stays where it is: whoever uses these extensions again after a
         // cancellation makes a call that the caller wants to read too.
-        let (call, handle) = match extensions.remove::<Down>() {
+        let (mut call, handle) = match extensions.remove::<Down>() {
             Some(Down(handle)) => (handle.call(), Some(handle)),
             None => (Call::default(), extensions.get::<CallHandle>().cloned()),
         };
+        call.set_watched(handle.is_some());
         let line = Line {
             handle,
             lent: false,
@@ -61,14 +72,19 @@ impl Drop for Session {
 
 impl Line {
     /// Hands the call to the layer below; nothing is allocated for one that nobody wrote to.
-    pub(crate) fn down(&mut self, call: &Call, extensions: &mut Extensions) {
+    pub(crate) fn lend<'a>(
+        &'a mut self,
+        call: &'a mut Call,
+        extensions: &mut Extensions,
+    ) -> Lent<'a> {
         if let Some(handle) = self.handle(call) {
             extensions.insert(Down(handle.clone()));
         }
         self.lent = true;
+        Lent { line: self, call }
     }
 
-    /// Takes back what [`down`](Self::down) put there, from extensions that outlive the attempt.
+    /// Takes back what [`lend`](Self::lend) put there, from extensions that outlive the attempt.
     #[cfg(feature = "reqwest")]
     pub(crate) fn clear(extensions: &mut Extensions) {
         extensions.remove::<Down>();
@@ -84,15 +100,31 @@ impl Line {
         Some(handle)
     }
 
-    /// Takes back what the layer below has made of the call. It published before it answered,
-    /// so this holds for failures too.
-    pub(crate) fn up(&mut self, call: &mut Call, extensions: Option<&Extensions>) {
+    fn up(&mut self, call: &mut Call, extensions: Option<&Extensions>) {
         self.lent = false;
         if self.handle.is_none() {
             self.handle = extensions.and_then(|e| e.get::<CallHandle>()).cloned();
         }
         if let Some(handle) = &self.handle {
             *call = handle.call();
+        }
+    }
+}
+
+// === impl Lent ===
+
+impl Lent<'_> {
+    /// Takes back what the layer below has made of the call. It published before it answered,
+    /// so this holds for failures too.
+    pub(crate) fn back(self, extensions: Option<&Extensions>) {
+        self.line.up(self.call, extensions);
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        if self.line.lent {
+            self.line.up(self.call, None);
         }
     }
 }

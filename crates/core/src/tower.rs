@@ -16,7 +16,7 @@ use tower_service::Service;
 
 use crate::{
     Body, BoxError, Call, Exchange, Failure, Middleware, Own, Replay, Stack,
-    held::{Held, Slot},
+    held::{Held, Place, Slot},
     session::{Line, Session},
 };
 
@@ -87,7 +87,8 @@ where
         let mut session = Session::begin(req.extensions_mut());
         let mut slot = Slot::new(req);
         ResponseFuture(Box::pin(async move {
-            let req = Held::InPlace(&mut slot);
+            let place = Place::new();
+            let req = Held::InPlace(&mut slot, &place);
             let below = Below {
                 service,
                 ready: true,
@@ -170,7 +171,7 @@ struct Raw(BoxError);
 
 impl<S, A, B> Exchange<Held<'_, http::Request<A>>> for Below<'_, S>
 where
-    A: Send,
+    A: Replay + Send,
     S: Service<http::Request<A>, Response = http::Response<B>> + Send,
     S::Future: Send,
     S::Error: Into<BoxError>,
@@ -180,27 +181,32 @@ where
     type Response = http::Response<Body<B>>;
     type Error = Raw;
 
-    async fn send(
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "an `async fn` keeps its arguments twice, and each call in flight has room for both"
+    )]
+    fn send(
         &mut self,
         call: &mut Call,
         req: Held<'_, http::Request<A>>,
-    ) -> Result<Self::Response, Raw> {
-        if !std::mem::take(&mut self.ready) {
-            poll_fn(|cx| self.service.poll_ready(cx))
-                .await
-                .map_err(|error| Raw(error.into()))?;
-        }
-        let attempt = {
-            let mut req = req.into_inner();
-            self.line.down(call, req.extensions_mut());
-            self.service.call(req)
-        };
-        let result = attempt.await;
-        self.line
-            .up(call, result.as_ref().ok().map(http::Response::extensions));
-        match result {
-            Ok(response) => Ok(response.map(Body::new)),
-            Err(error) => Err(Raw(error.into())),
+    ) -> impl Future<Output = Result<Self::Response, Raw>> + Send {
+        async move {
+            if !std::mem::take(&mut self.ready) {
+                poll_fn(|cx| self.service.poll_ready(cx))
+                    .await
+                    .map_err(|error| Raw(error.into()))?;
+            }
+            let (lent, attempt) = {
+                let mut req = req.into_inner();
+                let lent = self.line.lend(call, req.extensions_mut());
+                (lent, self.service.call(req))
+            };
+            let result = attempt.await;
+            lent.back(result.as_ref().ok().map(http::Response::extensions));
+            match result {
+                Ok(response) => Ok(response.map(Body::new)),
+                Err(error) => Err(Raw(error.into())),
+            }
         }
     }
 }

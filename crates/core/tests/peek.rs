@@ -45,7 +45,10 @@ async fn an_error_of_the_body_stays_in_its_place() {
         .peek(64)
         .await;
     assert_eq!(peeked.bytes, "half");
-    assert!(!peeked.complete);
+    assert!(!peeked.complete && peeked.failed);
+    // Asked once more, it says so again.
+    let peeked = peeked.response.peek(64).await;
+    assert!(peeked.failed);
     let mut body = peeked.response.into_body();
     assert_eq!(
         body.frame().await.unwrap().unwrap().into_data().unwrap(),
@@ -83,6 +86,7 @@ async fn no_frame_is_read_once_the_limit_is_reached() {
     assert!(peeked.bytes.is_empty() && !peeked.complete);
     let peeked = peeked.response.peek(3).await;
     assert_eq!((&peeked.bytes[..], peeked.complete), (&b"fou"[..], false));
+    assert!(!peeked.failed, "it is merely longer");
     let peeked = peeked.response.peek(4).await;
     assert_eq!((&peeked.bytes[..], peeked.complete), (&b"four"[..], false));
     drop(send);
@@ -192,6 +196,7 @@ async fn a_reqwest_body_that_is_cut_off_fails_for_its_reader_as_before() {
         .unwrap();
     let peeked = response.peek(64).await;
     assert_eq!((&peeked.bytes[..], peeked.complete), (&b"012"[..], false));
+    assert!(peeked.failed);
     let error = peeked.response.bytes().await.unwrap_err();
     assert!(error.is_body() || error.is_decode(), "{error:?}");
     server.await.unwrap();

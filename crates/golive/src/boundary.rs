@@ -25,6 +25,7 @@ impl Middleware for Boundary {
     ) -> Result<X::Response, X::Error> {
         if let Err(outside) = self.0.contains(req.origin(), req.path()) {
             not_sent(call);
+            call.set_unsent();
             return Err(Own::new(outside).into());
         }
         below.send(call, req).await

@@ -73,8 +73,10 @@ impl Middleware for IdempotencyKeys {
             // A call without a key stays untouched, so that it costs nothing.
             Ok(false) => {}
             Ok(true) => call.set_idempotency_key(),
-            Err(Refusal::Invalid(error)) => return Err(Own::new(error).into()),
-            Err(Refusal::Mint(error)) => return Err(Own::new(error).into()),
+            Err(refusal) => {
+                call.set_unsent();
+                return Err(refusal.into_own().into());
+            }
         }
         below.send(call, req).await
     }
@@ -101,6 +103,15 @@ enum Refusal {
 }
 
 // === impl Refusal ===
+
+impl Refusal {
+    fn into_own(self) -> Own {
+        match self {
+            Self::Invalid(error) => Own::new(error),
+            Self::Mint(error) => Own::new(error),
+        }
+    }
+}
 
 impl From<InvalidKey> for Refusal {
     fn from(error: InvalidKey) -> Self {

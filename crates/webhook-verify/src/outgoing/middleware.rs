@@ -77,7 +77,11 @@ impl Middleware for SignRequests {
     ) -> Result<X::Response, X::Error> {
         match self.sign(&mut req).await {
             Ok(()) => below.send(call, req).await,
-            Err(error) => Err(Own::new(error).into()),
+            Err(error) => {
+                // Nor would it be signed the next time.
+                call.set_unsent();
+                Err(Own::new(error).into())
+            }
         }
     }
 }
@@ -113,7 +117,11 @@ impl Middleware for MessageIds {
     ) -> Result<X::Response, X::Error> {
         match self.put(&mut req) {
             Ok(()) => below.send(call, req).await,
-            Err(error) => Err(Own::new(error).into()),
+            Err(error) => {
+                // Nor would it be signed the next time.
+                call.set_unsent();
+                Err(Own::new(error).into())
+            }
         }
     }
 }
