@@ -4,7 +4,7 @@
 
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
-use golive_backoff::{Backoff, reqwest_class};
+use golive_backoff::{Backoff, Event, reqwest_class};
 use golive_core::CallHandle;
 use golive_sandbox::{Fault, Sandbox, customer_fixture};
 use http::{Method, header::CONTENT_TYPE};
@@ -22,13 +22,21 @@ async fn main() -> Result<(), Error> {
     faults.push(Fault::on(Method::POST, "/customers").nth(1..=1).cut_after());
     faults.push(Fault::on(Method::POST, "/customers").nth(2..=2).status(503));
 
-    // Without redirects a connection that was not made is one, and `reqwest_class` may say so.
+    // There is one retry. And without redirects a connection that was not made is one, and `reqwest_class` may say so.
     let http = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
         .build()?;
     let token = token(&http, &sandbox).await?;
-    let backoff = Backoff::builder().classify(reqwest_class).build()?;
+    let backoff = Backoff::builder()
+        .classify(reqwest_class)
+        // As it happens: to log, or to count with words that a metric can have as labels.
+        .observe(|event| match event {
+            Event::Failed { attempt, decision, .. } => println!("attempt {attempt}: {decision:?}"),
+            event => println!("{event:?}"),
+        })
+        .build()?;
     let client = ClientBuilder::new(http).with(backoff).build();
 
     let handle = CallHandle::new();

@@ -5,7 +5,7 @@
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use bytes::Bytes;
-use golive_backoff::{Backoff, hyper_class};
+use golive_backoff::{Backoff, Event, hyper_class};
 use golive_core::{CallHandle, tower::Layer};
 use golive_sandbox::{Fault, Sandbox, customer_fixture};
 use http::{
@@ -19,6 +19,7 @@ use hyper_util::{
 };
 use secrecy::ExposeSecret;
 use serde_json::Value;
+use tokio::time::Instant;
 use tower::ServiceExt;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -34,11 +35,19 @@ async fn main() -> Result<(), Error> {
 
     let http: Http = Client::builder(TokioExecutor::new()).build_http();
     let token = token(&http, &sandbox).await?;
-    let backoff = Backoff::builder().classify(hyper_class).build()?;
+    let backoff = Backoff::builder()
+        .classify(hyper_class)
+        // As it happens: to log, or to count with words that a metric can have as labels.
+        .observe(|event| match event {
+            Event::Failed { attempt, decision, .. } => println!("attempt {attempt}: {decision:?}"),
+            event => println!("{event:?}"),
+        })
+        .build()?;
     let client = backoff.layer(http);
 
     let handle = CallHandle::new();
-    let request = Request::post(format!("{}/customers", sandbox.base_url()))
+    let url = format!("{}/customers", sandbox.base_url());
+    let request = Request::post(&url)
         .header(AUTHORIZATION, format!("Bearer {token}"))
         // What makes it safe to repeat; `golive-idempotency` adds one to every POST.
         .header("Idempotency-Key", "signup-17")
@@ -53,6 +62,11 @@ async fn main() -> Result<(), Error> {
     }
     println!("{} ({:?})", answer.status(), call.disposition());
     println!("customers: {}", sandbox.state().customers());
+
+    // What all calls to this origin share: the retry budget, the pause, and the quota of the provider.
+    let now = Instant::now();
+    let shared = backoff.limits().scope(&Request::get(url).body(())?, now);
+    println!("{:#?}", shared.state(now));
     Ok(())
 }
 

@@ -10,12 +10,10 @@ pub(crate) fn of_attempt(outcome: &Outcome, has_key: bool) -> Disposition {
     match outcome {
         Outcome::Failed(class) if class.is_unexecuted() => Disposition::NotExecuted,
         Outcome::Failed(_) => Disposition::Unknown,
-        Outcome::Answered {
-            status,
-            redirected: true,
-            ..
-        } if !status.is_success() => Disposition::Unknown,
-        Outcome::Answered { status, .. } => of_status(*status, has_key),
+        Outcome::Answered(answer) if answer.redirected && !answer.status.is_success() => {
+            Disposition::Unknown
+        }
+        Outcome::Answered(answer) => of_status(answer.status, has_key),
     }
 }
 
@@ -53,25 +51,20 @@ mod tests {
     use Disposition::{Executed, NotExecuted, Unknown};
 
     use super::*;
-    use crate::Class;
+    use crate::{Class, policy::Answer};
 
     fn status(status: u16, has_key: bool) -> Disposition {
-        let outcome = Outcome::Answered {
-            status: StatusCode::from_u16(status).unwrap(),
-            asked: None,
-            vetoed: false,
-            redirected: false,
-        };
+        let outcome = Outcome::status(StatusCode::from_u16(status).unwrap());
         of_attempt(&outcome, has_key)
     }
 
     #[test]
     fn a_refusal_after_a_redirect_says_nothing_about_the_request() {
-        let after = |status: StatusCode| Outcome::Answered {
-            status,
-            asked: None,
-            vetoed: false,
-            redirected: true,
+        let after = |status: StatusCode| {
+            Outcome::Answered(Answer {
+                redirected: true,
+                ..Answer::new(status)
+            })
         };
         for status in [StatusCode::NOT_FOUND, StatusCode::TOO_MANY_REQUESTS] {
             assert_eq!(of_attempt(&after(status), false), Unknown);
@@ -99,6 +92,15 @@ mod tests {
             assert_eq!(status(code, false), expected, "{code}");
         }
         assert_eq!(status(409, true), Unknown, "the key may be in flight");
+        let broken = Answer {
+            broken: true,
+            ..Answer::new(StatusCode::CREATED)
+        };
+        let broken = of_attempt(&Outcome::Answered(broken), false);
+        assert_eq!(
+            broken, Executed,
+            "the server said so before the body broke off"
+        );
         let failed = |class| of_attempt(&Outcome::Failed(class), true);
         assert_eq!(failed(Class::Connect), NotExecuted);
         assert_eq!(failed(Class::Refused), NotExecuted);

@@ -2,18 +2,22 @@
 
 use std::time::Duration;
 
-use golive_core::{Attempt, Call, Disposition};
+use golive_core::{Attempt, Call, Disposition, Request};
 use http::Method;
 use tokio::time::Instant;
 
 use crate::{
+    Builder,
     disposition::{of_attempt, together},
-    policy::{Decision, Facts, Outcome, Policy, decide},
+    policy::{Decision, Drawn, Facts, Outcome, Policy, decide},
 };
 
 pub(crate) struct Progress {
     method: Method,
     has_key: bool,
+    /// Whether another retry works on this call: one further out, or, once an attempt has shown it,
+    /// one further in.
+    nested: bool,
     started: Instant,
     /// Attempts begun, the one under way included.
     attempt: u32,
@@ -23,19 +27,62 @@ pub(crate) struct Progress {
     recorded: usize,
 }
 
+/// What matters of the end of an attempt, besides the outcome.
+pub(crate) struct End {
+    pub(crate) at: Instant,
+    pub(crate) outcome: Outcome,
+    pub(crate) turn: Duration,
+    pub(crate) kept: bool,
+    pub(crate) drawn: Drawn,
+    pub(crate) random: u64,
+}
+
 // === impl Progress ===
 
 impl Progress {
     /// Begins with the first attempt.
-    pub(crate) fn begin(method: Method, has_key: bool, call: &Call) -> Self {
+    pub(crate) fn begin<R: Request>(
+        req: &R,
+        rules: &Builder,
+        now: Instant,
+        call: &mut Call,
+    ) -> Self {
+        // NOTE: read before the first attempt, and once. A key that is minted further down is
+        // another one with each attempt, so it makes nothing safe.
+        let has_key = call.has_idempotency_key() || rules.has_key(req.headers());
+        // Of an earlier conversation over the same call.
+        call.set_stopped(None);
+        // One that sends everything once leaves the retrying to those further in.
+        let nested = call.is_retried();
+        call.set_retried(nested || rules.policy.attempts > 1);
         Self {
-            method,
+            method: req.method().clone(),
             has_key,
-            started: Instant::now(),
+            nested,
+            started: now,
             attempt: 1,
             before: Disposition::NotExecuted,
             recorded: call.attempts().len(),
         }
+    }
+
+    /// Time since the first attempt began.
+    pub(crate) fn elapsed(&self, now: Instant) -> Duration {
+        now - self.started
+    }
+
+    pub(crate) fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Whether the attempt has failed, so that the one that comes is another.
+    pub(crate) fn has_failed(&self, call: &Call) -> bool {
+        call.attempts().len() > self.recorded
+    }
+
+    /// Whether another retry further out does what this one would.
+    pub(crate) fn is_nested(&self) -> bool {
+        self.nested
     }
 
     /// Whether there is time for the first attempt.
@@ -43,62 +90,98 @@ impl Progress {
         policy.may_begin(remaining(call, self.started))
     }
 
-    /// Notes that nothing was sent.
-    pub(crate) fn never_began(&self, call: &mut Call) {
+    /// How late the attempt that comes may begin: in time to end, and while the server remembers
+    /// the key.
+    pub(crate) fn latest(&self, rules: &Builder, call: &Call, now: Instant) -> Instant {
+        let policy = &rules.policy;
+        let left = policy.time_left(now - self.started, remaining(call, now));
+        let mut latest = now + left.saturating_sub(policy.least_attempt);
+        if let Some(own) = policy.max_wait.and_then(|wait| now.checked_add(wait)) {
+            latest = latest.min(own);
+        }
+        // A first attempt is the first use of a key that nobody knows of.
+        let used = self.attempt > 1 || self.has_failed(call) || call.key_expires().is_some();
+        if self.has_key && used && !self.method.is_idempotent() {
+            latest = latest.min(self.key_expires(rules, call));
+        }
+        latest
+    }
+
+    /// When the server forgets the key, at the latest; it may have been used before this call.
+    fn key_expires(&self, rules: &Builder, call: &Call) -> Instant {
+        let latest = self.started + rules.key_window;
+        let known = call.key_expires().map(Instant::from_std);
+        known.map_or(latest, |known| known.min(latest))
+    }
+
+    /// When the attempt that begins now is given up.
+    pub(crate) fn attempt_ends(&self, policy: &Policy, call: &Call, now: Instant) -> Instant {
+        let (elapsed, remaining) = (now - self.started, remaining(call, now));
+        now + policy.attempt_time(self.attempt, elapsed, remaining)
+    }
+
+    /// Notes that the attempt that was about to begin was not sent.
+    pub(crate) fn never_sent(&self, call: &mut Call, why: &'static str) {
         // What lies further out may have sent it before.
         let before = call.attempts().iter().map(|attempt| attempt.disposition);
         let disposition = before.fold(self.before, together);
         call.set_disposition(disposition);
+        call.set_unsent();
+        self.end(call, why);
     }
 
     /// Whether the attempt that is about to begin may be followed by another one.
-    pub(crate) fn may_retry(&self, policy: &Policy, call: &Call) -> bool {
-        // The clock is read once for a call that succeeds at once: there was time to begin.
-        if self.attempt == 1 {
-            return policy.attempts > 1;
-        }
-        let now = Instant::now();
-        policy.may_retry(self.attempt, now - self.started, remaining(call, now))
+    pub(crate) fn may_retry(&self, policy: &Policy, call: &Call, now: Instant) -> bool {
+        let (elapsed, remaining) = (now - self.started, remaining(call, now));
+        !self.nested && policy.may_retry(self.attempt, elapsed, remaining)
     }
 
-    /// How long to wait before the next attempt, if there is to be one.
-    pub(crate) fn delay(
-        &self,
-        policy: &Policy,
-        call: &Call,
-        outcome: Outcome,
-        random: u64,
-    ) -> Option<Duration> {
-        let now = Instant::now();
+    /// What follows an attempt that failed.
+    pub(crate) fn decide(&self, rules: &Builder, call: &Call, end: &End) -> Decision {
+        let previous = call.attempts().last().and_then(|before| before.delay);
+        let key = self.key_expires(rules, call);
+        let key = key.saturating_duration_since(end.at);
         let facts = Facts {
             attempt: self.attempt,
-            elapsed: now - self.started,
-            remaining: remaining(call, now),
-            random,
-            ..Facts::new(&self.method, self.has_key, outcome)
+            elapsed: end.at - self.started,
+            remaining: remaining(call, end.at),
+            turn: end.turn,
+            previous: previous.unwrap_or_default(),
+            drawn: end.drawn,
+            kept: end.kept,
+            // One further in has stopped; it has seen what we see.
+            nested: self.nested || call.stopped().is_some(),
+            random: end.random,
+            ..Facts::new(&self.method, self.has_key.then_some(key), end.outcome)
         };
-        match decide(policy, &facts) {
-            Decision::Retry { after } => Some(after),
-            Decision::Stop(_) => None,
-        }
+        decide(&rules.policy, &facts)
     }
 
-    /// Notes an attempt that failed, and the wait that follows it.
-    pub(crate) fn fail(&mut self, call: &mut Call, outcome: &Outcome, delay: Option<Duration>) {
-        let disposition = of_attempt(outcome, self.has_key);
-        let ended = match outcome {
-            Outcome::Answered { status, .. } => golive_core::Outcome::Answered(*status),
-            Outcome::Failed(class) => golive_core::Outcome::Failed(class.as_str()),
-        };
-        let mut attempt = Attempt::new(ended, disposition);
-        attempt.delay = delay;
-        call.record(attempt);
+    /// Notes an attempt that failed, and what follows it.
+    pub(crate) fn fail(&mut self, call: &mut Call, outcome: &Outcome, decision: Decision) {
+        // One further out notes it, and one further in has done so.
+        if self.nested {
+            return;
+        }
+        if call.stopped().is_none() {
+            let mut attempt = Attempt::new(outcome.told(), of_attempt(outcome, self.has_key));
+            if let Outcome::Answered(answer) = outcome {
+                attempt.hint = answer.asked;
+            }
+            if let Decision::Retry { after } = decision {
+                attempt.delay = Some(after);
+            }
+            call.record(attempt);
+        }
         // This one, and what somebody further in has made of it: several attempts, perhaps.
         let new = call.attempts().iter().skip(self.recorded);
         self.before = new
             .map(|attempt| attempt.disposition)
             .fold(self.before, together);
         call.set_disposition(self.before);
+        if let Decision::Stop(why) = decision {
+            self.end(call, why.as_str());
+        }
     }
 
     /// Begins the next attempt.
@@ -112,11 +195,35 @@ impl Progress {
 
     /// Notes that the last attempt succeeded.
     pub(crate) fn succeed(&self, call: &mut Call, outcome: &Outcome) {
+        if !self.nested {
+            call.set_retried(false);
+        }
         // A plain call that nobody has written to stays so: writing to it would allocate.
         let resent = self.attempt > 1 || call.attempts().len() > self.recorded;
-        if resent || self.has_key {
+        if resent || call.is_watched() || call.has_idempotency_key() {
             let last = of_attempt(outcome, self.has_key);
             call.set_disposition(together(self.before, last));
+        }
+    }
+
+    /// Notes that this retry has nothing more to do.
+    fn end(&self, call: &mut Call, why: &'static str) {
+        if !self.nested {
+            call.set_retried(false);
+            let why = call.stopped().unwrap_or(why);
+            call.set_stopped(Some(why));
+        }
+    }
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// As it stands in the history.
+    fn told(&self) -> golive_core::Outcome {
+        match self {
+            Self::Answered(answer) => golive_core::Outcome::Answered(answer.status),
+            Self::Failed(class) => golive_core::Outcome::Failed(class.as_str()),
         }
     }
 }

@@ -9,6 +9,7 @@
 use std::{
     collections::VecDeque,
     convert::Infallible,
+    error::Error,
     io,
     pin::Pin,
     sync::{
@@ -20,10 +21,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use golive_backoff::{Backoff, Builder, Class, DeadlineExceeded};
+use golive_backoff::{
+    Backoff, Builder, Class, DeadlineExceeded,
+    limits::{Budget, Limits},
+};
 use golive_core::{
     Attempt, BoxError, Call, CallHandle, Disposition, Exchange, Middleware, Outcome, Replay,
-    ReplayBody, Request, Stack, caused_by, quota, tower::Layered,
+    ReplayBody, Request, Stack, caused_by, quota::Hints, tower::Layered,
 };
 use golive_testkit::ManualClock;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -406,8 +410,11 @@ async fn a_wait_that_is_too_long_ends_the_retries_and_is_handed_on() {
     assert_eq!(started.elapsed(), Duration::ZERO, "at once");
     let response = ended.result.unwrap();
     let now = std::time::UNIX_EPOCH + Duration::from_secs(NOW);
-    let asked = quota::asked_wait(response.status(), response.headers(), now);
-    assert_eq!(asked, Some(Duration::from_secs(61)));
+    let asked = Hints::default().asked(response.status(), response.headers(), now);
+    assert_eq!(asked.map(|asked| asked.wait), Some(Duration::from_secs(61)));
+    let last = ended.call.attempts().last().unwrap();
+    assert_eq!(last.hint, Some(Duration::from_secs(61)));
+    assert_eq!(ended.call.stopped(), Some("hint_too_long"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -440,15 +447,15 @@ async fn a_wait_that_would_outlast_the_deadline_is_not_begun() {
     let own = half().deadline(ms(5000)).build().unwrap();
     let ended = Server::new([asks()]).call(own, request(Method::GET)).await;
     assert_eq!(ended.status(), 503);
-    // One that ends with it leaves no time for the attempt.
-    let callers = Stack::new().push(DueIn(ms(5125))).push(backoff());
+    // One that leaves no time for the attempt: the least is 10 ms.
+    let callers = Stack::new().push(DueIn(ms(5135))).push(backoff());
     let ended = Server::new([asks()])
         .call(callers, request(Method::GET))
         .await;
     assert_eq!(ended.status(), 503);
     assert_eq!(started.elapsed(), Duration::ZERO, "nobody has slept");
 
-    let callers = Stack::new().push(DueIn(ms(5126))).push(backoff());
+    let callers = Stack::new().push(DueIn(ms(5136))).push(backoff());
     let server = Server::new([asks(), created()]);
     let ended = server.call(callers, request(Method::GET)).await;
     assert_eq!(ended.status(), 201);
@@ -531,12 +538,12 @@ async fn an_outer_retry_does_not_overrule_what_an_inner_one_has_seen() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_was_replayed_further_in_is_replayed_further_out_too() {
-    let server = Server::new([busy(), busy(), created()]);
+    let server = Server::new([busy(), busy(), busy(), created()]);
     let request = keyed(Method::POST).map(ReplayBody::new);
-    let twice = || half().attempts(2).build().unwrap();
-    let nested = Stack::new().push(twice()).push(twice());
+    let nested = Stack::new().push(backoff()).push(Resend);
     let ended = server.call(nested, request).await;
     assert_eq!(ended.status(), 201);
+    assert_eq!(ended.seen.len(), 4);
     assert!(ended.seen.iter().all(|seen| seen.body == "amount=12"));
 }
 
@@ -571,7 +578,11 @@ async fn who_leaves_early_can_read_how_far_the_call_came() {
     }
     let asleep = left_after(ms(100)).await;
     assert_eq!(asleep.disposition(), Disposition::NotExecuted);
-    let under_way = left_after(ms(200)).await;
+    // The refusal pauses everybody for longer than its own delay.
+    let in_its_turn = left_after(ms(200)).await;
+    assert_eq!(in_its_turn.attempt(), 0);
+    assert_eq!(in_its_turn.disposition(), Disposition::NotExecuted);
+    let under_way = left_after(ms(1000)).await;
     assert_eq!(under_way.attempt(), 1);
     assert_eq!(under_way.disposition(), Disposition::Unknown);
 }
@@ -624,7 +635,7 @@ async fn an_error_of_a_foreign_transport_is_read_by_its_owner() {
     assert_eq!(ended.outcomes(), [Outcome::Failed("ambiguous")]);
 
     let server = Server::new([unreachable(), created()]);
-    let own = half().classify(|error| {
+    let own = half().classify(|error: &(dyn Error + 'static)| {
         let error = error.downcast_ref::<io::Error>()?;
         (error.kind() == io::ErrorKind::HostUnreachable).then_some(Class::Refused)
     });
@@ -649,7 +660,9 @@ async fn other_key_headers_can_be_named() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_fail_together_do_not_come_back_together() {
-    let shared = Backoff::new();
+    let unlimited = Limits::builder().budget(Budget::unlimited()).build();
+    let shared = Backoff::builder().limits(unlimited.unwrap());
+    let shared = shared.build().unwrap();
     let mut waits = Vec::new();
     for _ in 0..32 {
         let server = Server::new([busy(), created()]);

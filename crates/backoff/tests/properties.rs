@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use golive_backoff::{
     Class,
-    policy::{Decision, Facts, Outcome, Policy, Stop, decide},
+    policy::{Answer, Curve, Decision, Drawn, Facts, Jitter, Outcome, Policy, Stop, decide},
 };
 use http::{Method, StatusCode};
 use proptest::prelude::*;
@@ -14,6 +14,10 @@ fn outcomes() -> impl Strategy<Value = Outcome> {
         Just(Class::Connect),
         Just(Class::Refused),
         Just(Class::Timeout),
+        Just(Class::Tls),
+        Just(Class::Reset),
+        Just(Class::Body),
+        Just(Class::Unsent),
         Just(Class::Ambiguous),
         Just(Class::Fatal),
     ];
@@ -26,16 +30,25 @@ fn outcomes() -> impl Strategy<Value = Outcome> {
     ];
     let asked = prop::option::of((0_u64..200_000).prop_map(Duration::from_millis));
     let seldom = || prop::bool::weighted(0.1);
-    let answers =
-        (statuses, asked, seldom(), seldom()).prop_map(|(status, asked, vetoed, redirected)| {
-            Outcome::Answered {
-                status: StatusCode::from_u16(status).unwrap_or(StatusCode::OK),
-                asked,
-                vetoed,
-                redirected,
-            }
-        });
+    let words = (seldom(), seldom(), seldom(), seldom(), seldom());
+    let answers = (statuses, asked, words).prop_map(|(status, asked, words)| {
+        let mut answer = Answer::new(StatusCode::from_u16(status).unwrap_or(StatusCode::OK));
+        answer.asked = asked;
+        (
+            answer.vetoed,
+            answer.invited,
+            answer.used_up,
+            answer.broken,
+            answer.redirected,
+        ) = words;
+        Outcome::Answered(answer)
+    });
     prop_oneof![3 => answers, 1 => classes.prop_map(Outcome::Failed)]
+}
+
+/// Some time for which the server still remembers the key, or no key.
+fn keys() -> impl Strategy<Value = Option<Duration>> {
+    prop::option::of((0_u64..400_000).prop_map(Duration::from_millis))
 }
 
 fn methods() -> impl Strategy<Value = Method> {
@@ -50,22 +63,23 @@ fn methods() -> impl Strategy<Value = Method> {
 }
 
 fn policies() -> impl Strategy<Value = Policy> {
-    (
-        1_u32..=32,
-        1_u64..5_000,
-        0_u64..20_000,
-        0_u64..120_000,
-        1_u64..300_000,
-    )
-        .prop_map(|(attempts, base, more, hint_cap, deadline)| {
+    let curves = prop::sample::select(vec![Curve::Constant, Curve::Linear, Curve::Exponential]);
+    let jitters = prop::sample::select(vec![Jitter::Full, Jitter::Equal, Jitter::Decorrelated]);
+    let delays = (1_u64..5_000, 0_u64..20_000, curves, jitters);
+    let least = 0_u64..100;
+    (1_u32..=32, delays, 0_u64..120_000, 1_u64..300_000, least).prop_map(
+        |(attempts, (base, more, curve, jitter), hint_cap, deadline, least)| {
             let mut policy = Policy::default();
             policy.attempts = attempts;
-            policy.base = Duration::from_millis(base);
-            policy.cap = Duration::from_millis(base + more);
+            policy.delays.base = Duration::from_millis(base);
+            policy.delays.cap = Duration::from_millis(base + more);
+            (policy.delays.curve, policy.delays.jitter) = (curve, jitter);
             policy.hint_cap = Duration::from_millis(hint_cap);
             policy.deadline = Duration::from_millis(deadline);
+            policy.least_attempt = Duration::from_millis(least);
             policy
-        })
+        },
+    )
 }
 
 /// A provider at its worst: each attempt ends as it likes, after as long as it likes.
@@ -76,15 +90,16 @@ fn servers() -> impl Strategy<Value = Vec<(Outcome, u64, u64)>> {
 proptest! {
     #[test]
     fn a_post_without_a_key_is_sent_again_only_if_it_was_provably_not_executed(
-        outcome in outcomes(), policy in policies(), random: u64, method in prop::sample::select(vec![Method::POST, Method::PATCH]),
+        outcome in outcomes(), policy in policies(), random: u64,
+        method in prop::sample::select(vec![Method::POST, Method::PATCH]),
     ) {
-        let mut facts = Facts::new(&method, false, outcome);
+        let mut facts = Facts::new(&method, None, outcome);
         facts.random = random;
         if let Decision::Retry { .. } = decide(&policy, &facts) {
             let proved = match outcome {
-                Outcome::Answered {
-                    status, redirected, ..
-                } => [425, 429].contains(&status.as_u16()) && !redirected,
+                Outcome::Answered(answer) => {
+                    [425, 429].contains(&answer.status.as_u16()) && !answer.redirected
+                }
                 Outcome::Failed(class) => [Class::Connect, Class::Refused].contains(&class),
             };
             prop_assert!(proved, "{outcome:?}");
@@ -93,41 +108,52 @@ proptest! {
 
     #[test]
     fn a_delay_is_never_below_what_was_asked_nor_above_the_caps(
-        outcome in outcomes(), policy in policies(), method in methods(), random: u64, attempt in 1_u32..40,
+        outcome in outcomes(), policy in policies(), method in methods(), key in keys(),
+        random: u64, attempt in 1_u32..40, previous in 0_u64..20_000,
     ) {
-        let mut facts = Facts::new(&method, true, outcome);
+        let mut facts = Facts::new(&method, key, outcome);
         (facts.random, facts.attempt) = (random, attempt);
+        facts.previous = Duration::from_millis(previous);
         if let Decision::Retry { after } = decide(&policy, &facts) {
             let asked = match outcome {
-                Outcome::Answered { asked, .. } => asked.unwrap_or_default(),
-                Outcome::Failed(_) => Duration::ZERO,
+                Outcome::Answered(answer) => answer.asked,
+                Outcome::Failed(_) => None,
             };
-            prop_assert!(asked <= policy.hint_cap);
-            prop_assert!(after >= asked);
-            prop_assert!(after - asked <= policy.cap);
-            prop_assert!(after - asked <= policy.base.saturating_mul(2_u32.saturating_pow(attempt - 1)));
+            prop_assert!(asked.unwrap_or_default() <= policy.hint_cap);
+            prop_assert!(after >= asked.unwrap_or_default());
+            prop_assert!(after - asked.unwrap_or_default() <= policy.delays.cap);
+            if policy.delays.jitter != Jitter::Decorrelated {
+                let most = policy.delays.ceiling(attempt);
+                prop_assert!(after - asked.unwrap_or_default() <= most);
+            }
         }
     }
 
     #[test]
     fn attempts_and_waits_are_bounded_whatever_the_server_does(
-        server in servers(), policy in policies(), method in methods(), has_key: bool,
-        caller in prop::option::of(1_u64..300_000),
+        server in servers(), policy in policies(), method in methods(), key in keys(),
+        caller in prop::option::of(1_u64..300_000), paused in 0_u64..60_000,
     ) {
         let limit = caller.map_or(policy.deadline, |ms| policy.deadline.min(Duration::from_millis(ms)));
         let (mut elapsed, mut attempts) = (Duration::ZERO, 0);
+        let mut previous = Duration::ZERO;
         for (outcome, took, random) in server {
             attempts += 1;
-            elapsed += Duration::from_millis(took);
-            let mut facts = Facts::new(&method, has_key, outcome);
+            let remaining = |elapsed| caller.map(|ms| Duration::from_millis(ms).saturating_sub(elapsed));
+            let most = policy.attempt_time(attempts, elapsed, remaining(elapsed));
+            elapsed += Duration::from_millis(took).min(most);
+            prop_assert!(elapsed <= limit, "an attempt outlasts the deadline");
+            let mut facts = Facts::new(&method, key, outcome);
             (facts.attempt, facts.elapsed, facts.random) = (attempts, elapsed, random);
-            facts.remaining = caller.map(|ms| Duration::from_millis(ms).saturating_sub(elapsed));
+            (facts.previous, facts.turn) = (previous, Duration::from_millis(paused));
+            facts.remaining = remaining(elapsed);
             match decide(&policy, &facts) {
                 Decision::Stop(_) => break,
                 Decision::Retry { after } => {
                     prop_assert!(policy.may_retry(attempts, elapsed, facts.remaining), "no copy was kept");
-                    elapsed += after;
-                    prop_assert!(elapsed < limit, "the wait outlasts the deadline");
+                    elapsed += after.max(facts.turn);
+                    previous = after;
+                    prop_assert!(elapsed + policy.least_attempt < limit, "no time for an attempt");
                 }
             }
         }
@@ -138,17 +164,51 @@ proptest! {
     fn nothing_is_sent_again_after_a_veto_or_a_lasting_answer(
         outcome in outcomes(), policy in policies(), method in methods(), random: u64,
     ) {
-        let mut facts = Facts::new(&method, true, outcome);
+        let mut facts = Facts::new(&method, Some(Duration::MAX), outcome);
         facts.random = random;
         let decision = decide(&policy, &facts);
-        if let Outcome::Answered { status, vetoed, .. } = outcome {
-            let passing = [408, 425, 429, 500, 502, 503, 504].contains(&status.as_u16());
-            if vetoed || !passing {
-                prop_assert!(matches!(decision, Decision::Stop(_)), "{decision:?}");
+        match outcome {
+            Outcome::Answered(answer) => {
+                let passing = [408, 425, 429, 500, 502, 503, 504].contains(&answer.status.as_u16())
+                    || (answer.status == 409 && answer.asked.is_some());
+                let again = passing || answer.invited || answer.broken;
+                if answer.vetoed || answer.used_up || !again {
+                    prop_assert!(matches!(decision, Decision::Stop(_)), "{decision:?}");
+                }
             }
+            Outcome::Failed(Class::Fatal | Class::Tls | Class::Unsent) => {
+                prop_assert_eq!(decision, Decision::Stop(Stop::Lasting));
+            }
+            Outcome::Failed(_) => {}
         }
-        if outcome == Outcome::Failed(Class::Fatal) {
-            prop_assert_eq!(decision, Decision::Stop(Stop::Lasting));
+    }
+
+    #[test]
+    fn nothing_is_sent_again_that_is_not_kept_not_funded_or_retried_by_another(
+        outcome in outcomes(), policy in policies(), method in methods(), key in keys(),
+        which in 0_u8..4,
+    ) {
+        let mut facts = Facts::new(&method, key, outcome);
+        match which {
+            0 => facts.kept = false,
+            1 => facts.funded = false,
+            2 => facts.nested = true,
+            _ => facts.drawn = Drawn::NoMore,
+        }
+        let decision = decide(&policy, &facts);
+        prop_assert!(matches!(decision, Decision::Stop(_)), "{decision:?}");
+    }
+
+    #[test]
+    fn no_request_is_sent_again_after_its_key_was_forgotten(
+        outcome in outcomes(), policy in policies(), left in 0_u64..100_000,
+        random: u64, paused in 0_u64..60_000,
+    ) {
+        let left = Duration::from_millis(left);
+        let mut facts = Facts::new(&Method::POST, Some(left), outcome);
+        (facts.random, facts.turn) = (random, Duration::from_millis(paused));
+        if let Decision::Retry { after } = decide(&policy, &facts) {
+            prop_assert!(after.max(facts.turn) < left);
         }
     }
 
@@ -156,31 +216,10 @@ proptest! {
     fn a_wait_above_the_cap_is_not_cut_short(above in 1_u64..1_000_000, random: u64) {
         let policy = Policy::default();
         let asked = policy.hint_cap + Duration::from_millis(above);
-        let outcome = Outcome::Answered {
-            status: StatusCode::TOO_MANY_REQUESTS,
-            asked: Some(asked),
-            vetoed: false,
-            redirected: false,
-        };
-        let mut facts = Facts::new(&Method::GET, false, outcome);
+        let mut answer = Answer::new(StatusCode::TOO_MANY_REQUESTS);
+        answer.asked = Some(asked);
+        let mut facts = Facts::new(&Method::GET, None, Outcome::Answered(answer));
         facts.random = random;
         prop_assert_eq!(decide(&policy, &facts), Decision::Stop(Stop::HintTooLong { asked }));
     }
-}
-
-#[test]
-fn delays_are_spread_over_the_whole_range() {
-    let policy = Policy::default();
-    let delay = |random: u64| {
-        let mut facts = Facts::new(&Method::GET, false, Outcome::Failed(Class::Timeout));
-        facts.random = random;
-        match decide(&policy, &facts) {
-            Decision::Retry { after } => after,
-            Decision::Stop(stop) => unreachable!("{stop:?}"),
-        }
-    };
-    assert_eq!(delay(0), Duration::ZERO);
-    assert_eq!(delay(1 << 63), policy.base / 2);
-    assert!(delay(u64::MAX) < policy.base);
-    assert!(delay(u64::MAX) > policy.base - Duration::from_micros(1));
 }

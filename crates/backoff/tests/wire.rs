@@ -137,7 +137,7 @@ async fn all_attempts_carry_the_same_key_and_the_same_bytes() {
     assert_eq!(handle.call().disposition(), Disposition::Executed);
     assert_eq!(
         handle.call().attempts()[1].outcome,
-        Outcome::Failed("ambiguous")
+        Outcome::Failed("reset")
     );
 }
 

@@ -1,8 +1,9 @@
 //! One deadline for the whole call: the retries, the waits, and the renewal of a token too.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
-use golive_core::{Call, Disposition, Exchange, Middleware, Own, Request};
+use golive_backoff::AttemptTimeout;
+use golive_core::{Call, Disposition, Exchange, Failure, Middleware, Own, Request, caused_by};
 use tokio::time::{Instant, timeout_at};
 
 use crate::DeadlineExceeded;
@@ -25,13 +26,22 @@ impl Middleware for Deadline {
         let until = call.deadline().map_or(own, Instant::from_std);
         if until <= now {
             not_sent(call);
+            call.set_unsent();
             return Err(Own::new(DeadlineExceeded).into());
         }
         match timeout_at(until, below.send(call, req)).await {
+            // The last attempt had what was left, and both ended together.
+            Ok(Err(error)) if is_late(error.as_error()) && Instant::now() >= until => {
+                Err(Own::new(DeadlineExceeded).into())
+            }
             Ok(result) => result,
             Err(_) => Err(Own::new(DeadlineExceeded).into()),
         }
     }
+}
+
+fn is_late(error: &(dyn Error + 'static)) -> bool {
+    caused_by::<AttemptTimeout>(error).is_some()
 }
 
 /// Notes that this call sent nothing, whatever somebody further out sent before it.

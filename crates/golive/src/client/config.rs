@@ -70,8 +70,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Retries in another way. Default: that of [`Backoff::new`], which knows reqwest's errors
-    /// ([`reqwest_class`]).
+    /// Retries in another way. Default: that of [`Backoff::new`], with the deadline of the call,
+    /// which knows reqwest's errors ([`reqwest_class`]).
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.parts.backoff = Some(backoff);
         self
@@ -90,7 +90,8 @@ impl ClientBuilder {
     }
 
     /// The transport: your TLS, proxy and timeouts. Whatever it says about redirects, none is
-    /// followed: the token, and a POST that was executed, would go along.
+    /// followed: the token, and a POST that was executed, would go along. Nor does it retry by
+    /// itself.
     ///
     /// Default: 5 seconds to connect and 20 for an attempt. reqwest speaks `https` only with one of
     /// its TLS features, which are yours to choose in your `Cargo.toml`.
@@ -119,6 +120,8 @@ impl ClientBuilder {
         });
         let transport = transport
             .redirect(Policy::none())
+            // There is one retry, and it is ours.
+            .retry(reqwest::retry::never())
             .build()
             .map_err(|error| ConfigError::Transport(error.without_url()))?;
 
@@ -132,8 +135,9 @@ impl ClientBuilder {
         }
         let auth = AuthRefresh::new(tokens.build()?);
         let environment = self.environment.clone();
-        let default = Backoff::builder().classify(reqwest_class).build()?;
-        let stack = self.parts.stack(environment, auth, || default)?;
+        let stack = self
+            .parts
+            .stack(environment, auth, |backoff| backoff.classify(reqwest_class))?;
         let http = reqwest_middleware::ClientBuilder::new(transport).with_arc(Arc::new(stack));
         Ok(Client::from_parts(http.build(), self.environment))
     }

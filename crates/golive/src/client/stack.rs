@@ -112,9 +112,9 @@ impl ClientStackBuilder {
         self
     }
 
-    /// Retries in another way. Default: [`Backoff::new`], which tells a connection that was never
-    /// made from one that broke only for transports that it knows: see the `classify` of its
-    /// builder.
+    /// Retries in another way. Default: [`Backoff::new`] with the deadline of the call. It tells a
+    /// connection that was never made from one that broke only for transports that it knows: see
+    /// the `classify` of its builder.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.parts.backoff = Some(backoff);
         self
@@ -126,7 +126,7 @@ impl ClientStackBuilder {
     /// [`ConfigError::Deadline`] if that is zero or above an hour.
     pub fn build(self) -> Result<ClientStack, ConfigError> {
         let auth = AuthRefresh::new(self.tokens);
-        self.parts.stack(self.environment, auth, Backoff::new)
+        self.parts.stack(self.environment, auth, |backoff| backoff)
     }
 }
 
@@ -137,7 +137,7 @@ impl Settings {
         self,
         environment: Environment,
         auth: AuthRefresh,
-        backoff: impl FnOnce() -> Backoff,
+        classify: impl FnOnce(golive_backoff::Builder) -> golive_backoff::Builder,
     ) -> Result<ClientStack, ConfigError> {
         if self.deadline.is_zero() || self.deadline > MAX_DEADLINE {
             return Err(ConfigError::Deadline);
@@ -146,12 +146,17 @@ impl Settings {
             Some(telemetry) => (Some(telemetry.call()), Some(telemetry.attempt())),
             None => (None, None),
         };
+        let backoff = match self.backoff {
+            Some(backoff) => backoff,
+            // One deadline for both: no attempt is cut off before the call is.
+            None => classify(Backoff::builder().deadline(self.deadline)).build()?,
+        };
         let parts = Stack::new()
             .push(Boundary::new(Arc::new(environment)))
             .push(call)
             .push(Deadline(self.deadline))
             .push(self.keys)
-            .push(self.backoff.unwrap_or_else(backoff))
+            .push(backoff)
             .push(auth)
             .push(attempt);
         Ok(ClientStack(parts))
