@@ -5,7 +5,7 @@ mod step;
 
 use serde::Serialize;
 
-pub use self::step::{Answer, Forgery, Step, Times};
+pub use self::step::{Answer, Forgery, Page, Step, Times};
 use crate::boxes::BoxId;
 use crate::drive::Hook;
 use crate::trace::Trace;
@@ -67,6 +67,9 @@ pub struct Build {
     pub steps: &'static [Step],
     /// The pure judge.
     pub judge: fn(&Trace) -> Judgement,
+    /// Whether it judges hooks that broke, too. For any other case a driver
+    /// that breaks is an ERROR, and says nothing about the subject.
+    pub judges_broken_hooks: bool,
 }
 
 /// Which offer of the subject a case cannot do without.
@@ -124,7 +127,19 @@ impl Case {
         steps: &'static [Step],
         judge: fn(&Trace) -> Judgement,
     ) -> Self {
-        self.build = Some(Build { steps, judge });
+        self.build = Some(Build {
+            steps,
+            judge,
+            judges_broken_hooks: false,
+        });
+        self
+    }
+
+    /// Hands hooks that broke to the judge.
+    pub(crate) const fn judging_broken_hooks(mut self) -> Self {
+        if let Some(build) = &mut self.build {
+            build.judges_broken_hooks = true;
+        }
         self
     }
 

@@ -99,7 +99,7 @@ mod tests {
             ids(&["IDEM-0"]),
             Err(SelectError::Unknown("IDEM-0".to_owned()))
         );
-        assert_eq!(ids(&["m2"]), Err(SelectError::ToCome("M2".to_owned())));
+        assert_eq!(ids(&["c1"]), Err(SelectError::ToCome("C1".to_owned())));
         assert_eq!(
             ids(&["IDEM-04"]),
             Err(SelectError::ToCome("IDEM-04".to_owned()))

@@ -12,7 +12,7 @@ use golive_check::boxes::{BoxId, BoxState};
 use golive_check::drive::{Driver, Plan, Provider, Settings, run};
 use golive_check::exit::Exit;
 use golive_check::report::Report;
-use golive_check::subject::{self, Environment, FLAWS, Mistake};
+use golive_check::subject::{self, Environment, FLAWS, Flaw, Mistake};
 use golive_check::verdict::Verdict;
 use secrecy::ExposeSecret as _;
 
@@ -20,6 +20,15 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// A whole run against a built-in integration, each with a provider of its own.
 async fn check(mistake: Option<Mistake>, name: &str) -> Report {
+    check_cases(mistake, name, |_| true).await
+}
+
+/// As [`check`], with these cases alone.
+async fn check_cases(
+    mistake: Option<Mistake>,
+    name: &str,
+    chosen: impl Fn(&str) -> bool,
+) -> Report {
     let provider = Provider::start(Settings::default()).await.unwrap();
     let sandbox = provider.sandbox();
     let credential = sandbox.credential();
@@ -33,6 +42,7 @@ async fn check(mistake: Option<Mistake>, name: &str) -> Report {
     let mut plan = Plan::new(name, "t");
     plan.driver = Some(Driver::parse(&subject.drive_url, Vec::new(), LIMIT).unwrap());
     plan.webhook = Some(subject.webhook_url.clone());
+    plan.cases.retain(|case| chosen(case.id));
     let report = run(&provider, &plan, &mut |_| {}).await;
 
     let json = report.to_json().unwrap();
@@ -55,7 +65,13 @@ fn not_passed(report: &Report) -> String {
 async fn the_good_integration_passes_every_case() {
     let mut report = check(None, "good").await;
     // RETRY-02 is statistical: full jitter leaves it undecided in up to 1 of 200 runs (`stats`).
-    if report.with(Verdict::Inconclusive) == ["RETRY-02"] {
+    // Where its delays are short, all retries of RETRY-09 may meet the closed port; and a reset in
+    // whole seconds may be guessed a little too early (MON-03).
+    let undecided = report.with(Verdict::Inconclusive);
+    if matches!(
+        undecided.as_slice(),
+        ["RETRY-02"] | ["RETRY-09"] | ["MON-03"]
+    ) {
         report = check(None, "good").await;
     }
     assert_eq!(not_passed(&report), "");
@@ -73,10 +89,23 @@ async fn the_good_integration_passes_every_case() {
                 | BoxId::W3
                 | BoxId::W4
                 | BoxId::M1
+                | BoxId::M2
                 | BoxId::M3
         );
         assert_eq!(b.state == BoxState::Ticked, ticked, "{:?}", b.id);
     }
+}
+
+/// The report with the flaw's own cases as they are without the load of other runs.
+async fn again(flaw: &Flaw, mut report: Report, own: impl Fn(&str) -> bool) -> Report {
+    let alone = check_cases(Some(flaw.mistake), flaw.name, own).await;
+    for case in alone.cases {
+        let before = report.cases.iter_mut().find(|c| c.id == case.id).unwrap();
+        if before.verdict == Verdict::Inconclusive {
+            *before = case;
+        }
+    }
+    report
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -94,9 +123,19 @@ async fn each_flawed_integration_fails_exactly_its_own_cases() {
             (flaw, tokio::spawn(run))
         })
         .collect();
-    let mut wrong = String::new();
+    let mut reports = Vec::new();
     for (flaw, run) in runs {
-        let report = run.await.unwrap();
+        reports.push((flaw, run.await.unwrap()));
+    }
+    let mut wrong = String::new();
+    for (flaw, mut report) in reports {
+        // A machine under load leaves delays undecided, and so many runs are a load. Who should have
+        // been convicted, and was not acquitted either, is tried again alone.
+        let own = |id: &str| flaw.fails.contains(&id) || flaw.warns.contains(&id);
+        let undecided = report.with(Verdict::Inconclusive);
+        if undecided.iter().any(|id| own(id)) {
+            report = again(flaw, report, own).await;
+        }
         let (failed, warned) = (report.with(Verdict::Fail), report.with(Verdict::Warn));
         let errors = report.with(Verdict::Error);
         let exit = Exit::of(&report, false);

@@ -62,11 +62,13 @@ fn explain_case(case: &Case, out: &mut dyn Write) -> std::io::Result<()> {
     if !needs.is_empty() {
         writeln!(out, "  {DIM}needs     {DIM:#} {needs}")?;
     }
-    let flaws: Vec<&str> = FLAWS
+    // The one that shows this case best has the fewest others.
+    let mut flaws: Vec<_> = FLAWS
         .iter()
         .filter(|f| f.fails.contains(&case.id) || f.warns.contains(&case.id))
-        .map(|f| f.name)
         .collect();
+    flaws.sort_by_key(|f| f.fails.len() + f.warns.len());
+    let flaws: Vec<&str> = flaws.iter().map(|f| f.name).collect();
     if !flaws.is_empty() {
         let first = flaws.first().copied().unwrap_or_default();
         writeln!(

@@ -142,6 +142,7 @@ fn a_naive_integration_in_python_fails_what_it_does_not_do_and_nothing_else() {
             "IDEM-03",
             "MON-01",
             "MON-02",
+            "MON-03",
             "MON-04",
             "RETRY-01",
             "VAL-01",
@@ -188,7 +189,9 @@ fn a_careful_integration_in_python_keeps_its_secrets_and_its_events_and_tells_of
             webhooks,
             hooks,
         },
-        &["C2", "C4", "WH-DUP", "W3", "M1", "M3"],
+        &[
+            "C2", "C4", "WH-DUP", "W3", "M1", "M3", "RETRY-04", "RETRY-08", "RETRY-10",
+        ],
     );
     let _ = std::fs::remove_dir_all(&directory);
     assert_eq!(
@@ -199,6 +202,9 @@ fn a_careful_integration_in_python_keeps_its_secrets_and_its_events_and_tells_of
             "MON-01",
             "MON-02",
             "MON-04",
+            "RETRY-04",
+            "RETRY-08",
+            "RETRY-10",
             "WH-ACK-01",
             "WH-ACK-02",
             "WH-ACK-04",

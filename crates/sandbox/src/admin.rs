@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 use crate::Credential;
+use crate::door::Porter;
 use crate::fault::{Fault, FaultId};
+use crate::limiter::RateLimit;
 use crate::record::Mark;
 use crate::state::State;
 use crate::webhooks::{Delivery, Event, Webhooks};
@@ -24,6 +26,7 @@ pub(crate) struct Stage {
     pub(crate) credential: Credential,
     pub(crate) state: State,
     pub(crate) webhooks: Webhooks,
+    pub(crate) porter: Porter,
 }
 
 pub(crate) fn router(stage: Stage) -> Router {
@@ -34,9 +37,11 @@ pub(crate) fn router(stage: Stage) -> Router {
             post(push_fault).get(list_faults).delete(clear_faults),
         )
         .route("/faults/{id}", delete(remove_fault))
+        .route("/refuse", post(refuse))
         .route("/record", get(record))
         .route("/state", get(state))
         .route("/state/expire-tokens", post(expire_tokens))
+        .route("/state/rate-limit", post(limit_rate))
         .route("/state/customers", post(seed_customer))
         .route("/state/customers/{id}", post(move_customer))
         .route("/state/loans/{id}", post(move_loan))
@@ -92,6 +97,17 @@ async fn remove_fault(Shared(stage): Shared<Stage>, Path(id): Path<FaultId>) -> 
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct For {
+    for_ms: u64,
+}
+
+async fn refuse(Shared(stage): Shared<Stage>, Json(time): Json<For>) -> StatusCode {
+    stage.porter.close(Duration::from_millis(time.for_ms)).await;
+    StatusCode::NO_CONTENT
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Since {
     #[serde(default)]
     since: Mark,
@@ -119,6 +135,27 @@ async fn state(Shared(stage): Shared<Stage>) -> Json<Value> {
 async fn expire_tokens(Shared(stage): Shared<Stage>) -> StatusCode {
     stage.state.expire_tokens();
     StatusCode::NO_CONTENT
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Limited {
+    limit: u64,
+    window_ms: u64,
+}
+
+async fn limit_rate(Shared(stage): Shared<Stage>, Json(to): Json<Limited>) -> Response {
+    let rate_limit = RateLimit {
+        limit: to.limit,
+        window: Duration::from_millis(to.window_ms),
+    };
+    match stage.state.limit_rate(rate_limit) {
+        true => StatusCode::NO_CONTENT.into_response(),
+        false => problem(
+            StatusCode::BAD_REQUEST,
+            "neither the limit nor its window can be zero",
+        ),
+    }
 }
 
 #[derive(Deserialize)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::dialect::Dialect;
+use crate::door::door;
 use crate::limiter::RateLimit;
 use crate::shared::{Settings, Shared};
 use crate::state::State;
@@ -154,32 +155,37 @@ impl Builder {
             .ok_or(StartError::Config("no room for a credential"))?;
         seed_customers(&state, self.customers);
 
-        let base_url = format!("http://{}/v3", local(&listener, self.bind)?);
+        let address = local(&listener, self.bind)?;
+        let base_url = format!("http://{address}/v3");
+        let (entrance, porter) = door(listener, address);
         let admin_url = match (&admin, self.admin) {
-            (Some(listener), Some(addr)) => Some(format!("http://{}", local(listener, addr)?)),
+            (Some(listener), Some(addr)) => Some(local(listener, addr)?),
             _ => None,
         };
-        if let Some(listener) = admin {
+        if let (Some(listener), Some(address)) = (admin, admin_url) {
             let stage = admin::Stage {
                 base_url: base_url.clone(),
                 credential: credential.clone(),
                 state: state.clone(),
                 webhooks: webhooks.clone(),
+                porter: porter.clone(),
             };
+            let (entrance, _) = door(listener, address);
             tasks.spawn(server::accept(
-                listener,
+                entrance,
                 admin::router(stage),
                 tasks.clone(),
             ));
         }
         tasks.spawn(server::accept(
-            listener,
+            entrance,
             routes::router(Arc::clone(&shared)),
             tasks.clone(),
         ));
         Ok(Sandbox {
             base_url,
-            admin_url,
+            admin_url: admin_url.map(|address| format!("http://{address}")),
+            porter,
             credential,
             shared,
             state,

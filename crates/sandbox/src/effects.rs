@@ -43,7 +43,7 @@ pub(crate) async fn act(call: Call, fault: Option<&Fault>, next: Next) -> Outcom
     if !fault.after_processing {
         wait(fault.latency_()).await;
     }
-    if fault.cut == Some(Cut::Before) {
+    if fault.cut_() == Some(Cut::Before) {
         return Outcome::Cut { processed: false };
     }
     let processed = if fault.processes() {
@@ -54,12 +54,19 @@ pub(crate) async fn act(call: Call, fault: Option<&Fault>, next: Next) -> Outcom
     if fault.after_processing {
         wait(fault.latency_()).await;
     }
-    if fault.cut == Some(Cut::After) {
+    if fault.cut_() == Some(Cut::After) {
         return Outcome::Cut { processed: true };
     }
+    let was_processed = processed.is_some();
     let mut response = answer(fault, processed).await;
     merge(fault, &mut response);
     set_headers(fault, &mut response);
+    if fault.cut_() == Some(Cut::Half) {
+        return Outcome::Half {
+            response,
+            processed: was_processed,
+        };
+    }
     Outcome::Answer(response)
 }
 

@@ -36,7 +36,8 @@ pub(crate) struct Limiter {
 pub(crate) struct Quota {
     pub(crate) limit: u64,
     pub(crate) remaining: u64,
-    pub(crate) resets_in: Duration,
+    /// When its window ends, since the start of the sandbox.
+    pub(crate) ends: Duration,
     pub(crate) refused: bool,
 }
 
@@ -62,7 +63,7 @@ impl Limiter {
         Quota {
             limit: self.limit.limit,
             remaining: self.limit.limit - self.used,
-            resets_in: self.ends.saturating_sub(now),
+            ends: self.ends,
             refused,
         }
     }
@@ -84,7 +85,7 @@ mod tests {
             Quota {
                 limit: 2,
                 remaining: 1,
-                resets_in: secs(10),
+                ends: secs(15),
                 refused: false
             }
         );
@@ -93,7 +94,7 @@ mod tests {
             Quota {
                 limit: 2,
                 remaining: 0,
-                resets_in: secs(9),
+                ends: secs(15),
                 refused: false
             }
         );
@@ -102,7 +103,7 @@ mod tests {
             Quota {
                 limit: 2,
                 remaining: 0,
-                resets_in: secs(1),
+                ends: secs(15),
                 refused: true
             }
         );
@@ -111,7 +112,7 @@ mod tests {
             Quota {
                 limit: 2,
                 remaining: 1,
-                resets_in: secs(10),
+                ends: secs(25),
                 refused: false
             }
         );

@@ -17,13 +17,14 @@ use crate::clock::Now;
 use crate::dialect::{Shape, base_of};
 use crate::effects;
 use crate::fault::{Fault, Seen};
+use crate::half;
 use crate::ids::sha256_hex;
 use crate::limiter::Quota;
 use crate::process::TOKEN_ROUTE;
 use crate::record::{Answer, Entry, Kind, Open, body_text, field_text};
 use crate::redact::Secret;
 use crate::refusal::ProblemBody;
-use crate::server::Connection;
+use crate::server::{Connection, Ending};
 use crate::shared::Shared;
 use crate::sync::lock;
 
@@ -49,7 +50,13 @@ pub(crate) struct Call {
 
 pub(crate) enum Outcome {
     Answer(http::Response<Bytes>),
-    Cut { processed: bool },
+    Half {
+        response: http::Response<Bytes>,
+        processed: bool,
+    },
+    Cut {
+        processed: bool,
+    },
 }
 
 pub(crate) async fn pipeline(
@@ -87,16 +94,24 @@ pub(crate) async fn pipeline(
     }
     let (shared, path) = (Arc::clone(&call.shared), call.parts.uri.path().to_owned());
     let fault = due.map(|due| due.fault);
+    let ending = connection.clone().map(|connection| Ending {
+        connection,
+        reset: fault.as_ref().is_some_and(|fault| fault.reset),
+    });
     match effects::act(call, fault.as_ref(), next).await {
         Outcome::Cut { processed } => {
             open.end(Answer::Cut { processed });
-            if let Some(connection) = connection {
-                connection.cut();
+            if let Some(ending) = ending {
+                ending.now();
             }
             // The connection's task drops this future; it must not answer before that.
             std::future::pending().await
         }
-        Outcome::Answer(mut response) => {
+        Outcome::Half {
+            mut response,
+            processed,
+        } => {
+            let seq = open.seq();
             finish(
                 &shared,
                 &mut response,
@@ -104,7 +119,20 @@ pub(crate) async fn pipeline(
                 quota,
                 shape,
                 &path,
-                open.seq(),
+                seq,
+            );
+            half::of(response, open, processed, ending)
+        }
+        Outcome::Answer(mut response) => {
+            let seq = open.seq();
+            finish(
+                &shared,
+                &mut response,
+                fault.as_ref(),
+                quota,
+                shape,
+                &path,
+                seq,
             );
             answered(&shared, open, &response);
             response.map(Body::from)
@@ -238,11 +266,13 @@ fn finish(
     }
     if !fault.is_some_and(Fault::owns_limits) {
         let stale = fault.is_some_and(|fault| fault.stale_limits);
-        let unix = shared.clock.now().unix;
+        // Of now, and not of the arrival: a late answer tells of the same window.
+        let now = shared.clock.now();
+        let (unix, resets_in) = (now.unix, quota.ends.saturating_sub(now.mono));
         let (remaining, reset) = match (stale, shape) {
             (false, _) => (
                 quota.remaining,
-                i64::try_from(shape.reset(unix, quota.resets_in)).unwrap_or(i64::MAX),
+                i64::try_from(shape.reset(unix, resets_in)).unwrap_or(i64::MAX),
             ),
             (true, Shape::Docs) => (0, i64::try_from(unix.as_secs()).unwrap_or(i64::MAX) - 60),
             (true, Shape::Sdk) => (0, -60),

@@ -1,11 +1,13 @@
 //! A running provider.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
 use crate::builder::Builder;
 use crate::canary::{self, Canary};
+use crate::door::Porter;
 use crate::fault::Faults;
 use crate::record::Recorder;
 use crate::shared::Shared;
@@ -24,6 +26,7 @@ pub struct Sandbox {
     pub(crate) shared: Arc<Shared>,
     pub(crate) state: State,
     pub(crate) webhooks: Webhooks,
+    pub(crate) porter: Porter,
     pub(crate) life: Life,
 }
 
@@ -90,6 +93,14 @@ impl Sandbox {
     #[must_use]
     pub fn secrets_in(&self, text: &str) -> Vec<Canary> {
         canary::find(&self.shared, text)
+    }
+
+    /// Ends every connection and refuses new ones for so long, as a provider that is being restarted
+    /// does. Returns when that has begun. The admin port stays open.
+    ///
+    /// The port is kept meanwhile. Closed twice, it stays closed for both times, one after the other.
+    pub async fn refuse_connections(&self, duration: Duration) {
+        self.porter.close(duration).await;
     }
 
     /// Stops, and waits until every task has ended and every socket is closed. Dropping stops too,

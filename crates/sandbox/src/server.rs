@@ -6,6 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -14,9 +15,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 use tower_service::Service as _;
 
+use crate::door::Door;
 use crate::tasks::Tasks;
 
 /// Connections served at once; more wait to be accepted.
@@ -29,7 +31,21 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     number: u64,
-    cut: Arc<Notify>,
+    cut: Arc<Cut>,
+}
+
+#[derive(Debug, Default)]
+struct Cut {
+    now: Notify,
+    reset: AtomicBool,
+}
+
+/// How a connection is to end.
+#[derive(Clone, Debug)]
+pub(crate) struct Ending {
+    pub(crate) connection: Connection,
+    /// With a reset, in the place of an orderly end.
+    pub(crate) reset: bool,
 }
 
 impl Connection {
@@ -37,10 +53,14 @@ impl Connection {
     pub(crate) fn number(&self) -> u64 {
         self.number
     }
+}
 
-    /// Closes it without another byte. Other connections do not notice.
-    pub(crate) fn cut(&self) {
-        self.cut.notify_one();
+impl Ending {
+    /// Ends it without another byte. Other connections do not notice.
+    pub(crate) fn now(self) {
+        let Connection { cut, .. } = self.connection;
+        cut.reset.store(self.reset, Ordering::Release);
+        cut.now.notify_one();
     }
 }
 
@@ -49,7 +69,7 @@ pub(crate) async fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(addr).await
 }
 
-pub(crate) async fn accept(listener: TcpListener, router: Router, tasks: Tasks) {
+pub(crate) async fn accept(mut door: Door, router: Router, tasks: Tasks) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut number = 0;
     loop {
@@ -57,17 +77,17 @@ pub(crate) async fn accept(listener: TcpListener, router: Router, tasks: Tasks) 
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             return;
         };
-        match listener.accept().await {
-            Ok((stream, _)) => {
+        match door.enter().await {
+            Ok((stream, closing)) => {
                 number += 1;
                 let connection = Connection {
                     number,
-                    cut: Arc::new(Notify::new()),
+                    cut: Arc::default(),
                 };
                 let router = router.clone();
                 tasks.spawn(async move {
                     let _place = place;
-                    serve(stream, router, connection).await;
+                    serve(stream, router, connection, closing).await;
                 });
             }
             // Out of descriptors, or a connection that was gone again: neither is a reason to stop.
@@ -76,7 +96,12 @@ pub(crate) async fn accept(listener: TcpListener, router: Router, tasks: Tasks) 
     }
 }
 
-async fn serve(stream: TcpStream, router: Router, connection: Connection) {
+async fn serve(
+    stream: TcpStream,
+    router: Router,
+    connection: Connection,
+    mut closing: watch::Receiver<()>,
+) {
     // Small answers must not wait for an acknowledgement; without this they are only slower.
     let _ = stream.set_nodelay(true);
     let cut = Arc::clone(&connection.cut);
@@ -84,14 +109,21 @@ async fn serve(stream: TcpStream, router: Router, connection: Connection) {
         request.extensions_mut().insert(connection.clone());
         router.clone().call(request.map(Body::new))
     });
-    let serving = http1::Builder::new()
+    let mut serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
     tokio::select! {
         // An error is the client's: it went away, or spoke no HTTP.
-        _ = serving => {}
-        // Dropping the connection drops the stream, and with it the request that is being answered.
-        () = cut.notified() => {}
+        _ = &mut serving => return,
+        () = cut.now.notified() => {}
+        // Changed or gone: either way the door is closed.
+        _ = closing.changed() => {}
+    }
+    // Dropping the connection drops the stream, and with it the request that is being answered.
+    let stream = serving.into_parts().io.into_inner();
+    if cut.reset.load(Ordering::Acquire) {
+        // NOTE: with this, closing sends RST. An error leaves an orderly end.
+        let _ = stream.set_zero_linger();
     }
 }

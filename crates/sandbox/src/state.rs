@@ -9,7 +9,9 @@ use serde_json::Value;
 use crate::Credential;
 use crate::cpf::customer_fixture;
 use crate::dialect::DialectsSeen;
+use crate::limiter::{Limiter, RateLimit};
 use crate::shared::Shared;
+use crate::sync::lock;
 use crate::world::customers::{CustomerStatus, NewCustomer};
 use crate::world::loans::LoanStatus;
 
@@ -52,6 +54,17 @@ impl State {
     /// next call is answered 401 `token_expired`.
     pub fn expire_tokens(&self) {
         self.shared.world().tokens.expire_all();
+    }
+
+    /// Another rate limit from now on; its window begins with the next request.
+    ///
+    /// False, and no change, for a limit or a window of zero.
+    pub fn limit_rate(&self, rate_limit: RateLimit) -> bool {
+        let can_be = rate_limit.limit > 0 && !rate_limit.window.is_zero();
+        if can_be {
+            *lock(&self.shared.limiter) = Limiter::new(rate_limit);
+        }
+        can_be
     }
 
     /// Makes sure that there is a customer with this `external_id` in this state, and returns it as

@@ -83,6 +83,29 @@ pub enum Step {
     AskStuck(&'static str, Duration),
     /// Hook `logs`: notes how the log is, so that one that stands still is known.
     ReadLog(&'static str),
+    /// As [`Step::CreateMany`], while timers of the checker's own say by how
+    /// much this machine alone makes them differ.
+    CreateTimed(&'static str, u32),
+    /// Creates, so many at once, and waits for the end of all retries that the
+    /// subject makes by itself (notes the moment `ended`); then, or when it had
+    /// answered so many requests, or after so long, the fault plan is cleared
+    /// (notes the moment `healed`).
+    CreateToTheEnd(&'static str, u32, usize, Duration),
+    /// Creates again until one succeeds, or for so long.
+    AwaitSuccess(&'static str, Duration),
+    /// Hook `create`, asked just when the provider begins to refuse connections
+    /// for so long (notes the moment `refused`).
+    CreateWhileRefused(&'static str, Duration),
+    /// Creates so many at once, again and again, until that takes no time, or
+    /// for so long: a subject that was refused before may be careful still.
+    AwaitQuick(&'static str, u32, Duration),
+    /// Another rate limit until the end of the case: so many requests in so
+    /// long.
+    LimitRate(u32, Duration),
+    /// Where an answer to the first label said that nothing remains: creates so
+    /// many of the second (notes the moment `asked`), and watches until some
+    /// time after the reset.
+    CreateWhenUsedUp(&'static str, &'static str, u32),
     /// Looks for secrets and personal numbers in the logs (hook `logs`) and in
     /// all else that came out of the subject since the start.
     Search(&'static str),
@@ -123,6 +146,24 @@ pub enum Answer {
     ThreeErrors,
     /// A late answer, otherwise as always.
     Late(Duration),
+    /// This status with something for a body that no API means.
+    Page(u16, Page),
+    /// The connection is reset; nothing was processed.
+    Reset,
+    /// Processes the request, sends half of the answer's body, and closes.
+    HalfAnswer,
+}
+
+/// What stands in front of a provider that is down says, in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Page {
+    /// A page of HTML.
+    Html,
+    /// Nothing.
+    Empty,
+    /// The beginning of a JSON document.
+    Truncated,
 }
 
 /// What is wrong with a delivery, or what is unusual about it.
@@ -159,7 +200,13 @@ impl Step {
     /// What the subject must offer for this step to be worth it.
     pub(super) fn need(self) -> Option<Need> {
         Some(match self {
-            Self::Create(_) | Self::CreateMany(..) | Self::CreateTogether(_) => Need::Driver,
+            Self::Create(_)
+            | Self::CreateMany(..)
+            | Self::CreateTogether(_)
+            | Self::CreateTimed(..)
+            | Self::CreateToTheEnd(..)
+            | Self::AwaitSuccess(..)
+            | Self::CreateWhileRefused(..) => Need::Driver,
             Self::Deliver(..) | Self::DeliverCopies(..) | Self::DeliverMany(..) => Need::Webhook,
             Self::Kill(_) => Need::Hook(Hook::Kill),
             Self::Restart(_) => Need::Hook(Hook::Restart),

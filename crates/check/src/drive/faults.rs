@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use golive_sandbox::Fault;
 use http::Method;
 
-use crate::case::{Answer, Times};
+use crate::case::{Answer, Page, Times};
 
 /// A planned fault, and the wall time before which the next attempt must not
 /// come, if it says one.
@@ -65,6 +65,9 @@ pub(super) fn on_create(mark: &str, times: Times, answer: Answer, now: Duration)
                 .problem("missing_required_field", "planned by golive", &errors)
         }
         Answer::Late(by) => fault.latency(by),
+        Answer::Page(status, page) => in_front(fault.status(status), page),
+        Answer::Reset => fault.reset(),
+        Answer::HalfAnswer => fault.cut_halfway(),
     };
     Planned { fault, not_before }
 }
@@ -76,6 +79,22 @@ fn too_many(fault: Fault) -> Fault {
         .status(429)
         .problem("rate_limit_exceeded", "planned by golive", &[])
         .header("x-ratelimit-limit", "100")
+}
+
+/// What a proxy in front of the provider says.
+fn in_front(fault: Fault, page: Page) -> Fault {
+    let (kind, body) = match page {
+        Page::Html => (
+            "text/html",
+            "<html>\r\n<head><title>Bad Gateway</title></head>\r\n<body><center><h1>Bad Gateway</h1></center><hr></body>\r\n</html>",
+        ),
+        Page::Empty => ("application/json", ""),
+        Page::Truncated => (
+            "application/problem+json",
+            r#"{"type":"about:blank","title":"Gatew"#,
+        ),
+    };
+    fault.header("content-type", kind).body(body)
 }
 
 /// Dates and epochs have whole seconds; rounding down never asks for too much.
@@ -100,6 +119,11 @@ mod tests {
             Answer::TokenExpired,
             Answer::ThreeErrors,
             Answer::Late(Duration::from_secs(1)),
+            Answer::Page(502, Page::Html),
+            Answer::Page(503, Page::Empty),
+            Answer::Page(504, Page::Truncated),
+            Answer::Reset,
+            Answer::HalfAnswer,
         ] {
             let planned = on_create("m", Times::Once, answer, now);
             assert_eq!(planned.fault.check(), Ok(()), "{answer:?}");

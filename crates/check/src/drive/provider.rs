@@ -11,11 +11,13 @@ use tokio::time::Instant;
 use super::heard::Heard;
 use super::sink::{Raw, Sink};
 
-/// So many requests a window: far more than a run makes, since limits are
-/// planned as faults, one by one.
-const LIMIT: u64 = 100_000;
-/// A short window, so that no honest `X-RateLimit-Reset` stalls a careful client.
-const WINDOW: Duration = Duration::from_secs(10);
+/// Far more requests a window than a run makes, since limits are planned case by
+/// case; and a short window, so that no honest `X-RateLimit-Reset` stalls a
+/// careful client.
+pub(super) const NO_LIMIT: RateLimit = RateLimit {
+    limit: 100_000,
+    window: Duration::from_secs(10),
+};
 
 /// How the provider is started.
 #[derive(Clone, Debug)]
@@ -64,10 +66,7 @@ impl Provider {
             .seed(settings.seed)
             .bind(SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port)))
             .dialect(settings.dialect)
-            .rate_limit(RateLimit {
-                limit: LIMIT,
-                window: WINDOW,
-            })
+            .rate_limit(NO_LIMIT)
             .start()
             .await?;
         // The record's zero lies between the two readings, which are a few

@@ -276,7 +276,7 @@ mod tests {
             "{shown}"
         );
         assert!(
-            shown.contains("  [?] M2  Rate limit tracking        –  no case yet · 1 to come\n"),
+            shown.contains("  [?] C1  Production credentials     –  no case yet · 2 to come\n"),
             "{shown}"
         );
         assert!(

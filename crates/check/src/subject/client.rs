@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use golive::auth_refresh::client_credentials::CredentialSource;
-use golive::backoff::{Backoff, reqwest_class};
+use golive::backoff::limits::{Budget, Limits};
+use golive::backoff::{Backoff, Builder as Retries, reqwest_class};
 use golive::telemetry::{Renewals, Telemetry};
 use golive::{Client, ClientBuilder, Environment};
 use opentelemetry::metrics::Meter;
@@ -11,7 +12,13 @@ use opentelemetry::metrics::Meter;
 use super::BoxError;
 
 /// Attempts of one call.
-const ATTEMPTS: u32 = 5;
+const ATTEMPTS: u32 = 4;
+/// Retries that all calls together have in reserve. The checker makes the provider fail for hundreds
+/// of calls in a row, to see each of them retried to its end, where the default of 100 would rightly
+/// stop: in production keep that.
+const RESERVE: u32 = 1_000;
+/// Of an answer that is read before its call counts as done; those of the provider are smaller.
+const MAX_BODY: usize = 256 * 1024;
 
 /// A client of the provider at this URL, as whom the credentials say.
 pub(super) fn builder(
@@ -29,12 +36,18 @@ pub(super) fn builder(
         .no_proxy()
         .connect_timeout(Duration::from_secs(5))
         .timeout(Duration::from_secs(20));
-    let backoff = Backoff::builder()
-        .attempts(ATTEMPTS)
-        .classify(reqwest_class);
+    let backoff = retries()?.classify(reqwest_class);
     Ok(Client::builder(Environment::custom(base_url)?, credentials)
         .transport(transport)
         .backoff(backoff.build()?)
         .telemetry(&telemetry)
         .renewals(Renewals::new(meter, "provider")))
+}
+
+/// How its calls are retried; the transport follows no redirects, so `reqwest_class` may be added.
+pub(super) fn retries() -> Result<Retries, BoxError> {
+    let budget = Budget::new().reserve(RESERVE);
+    let limits = Limits::builder().budget(budget).build()?;
+    let retries = Backoff::builder().attempts(ATTEMPTS).limits(limits);
+    Ok(retries.read_bodies(MAX_BODY))
 }

@@ -31,6 +31,12 @@ pub enum Mistake {
     CountsCallsOnly,
     CountsDeliveriesOnly,
     FirstPageOnly,
+    NoJitter,
+    RetriesForEver,
+    NoBudget,
+    DiesOfHtml,
+    GivesUpOnReset,
+    IgnoresRemaining,
 }
 
 /// A flawed integration.
@@ -50,7 +56,7 @@ pub struct Flaw {
 }
 
 /// All of them.
-pub static FLAWS: [Flaw; 25] = [
+pub static FLAWS: [Flaw; 31] = [
     Flaw {
         name: "no-key",
         mistake: Mistake::NoKey,
@@ -63,7 +69,7 @@ pub static FLAWS: [Flaw; 25] = [
         mistake: Mistake::KeyChangesOnRetry,
         says: "mints a new idempotency key for each attempt",
         fails: &["IDEM-02", "IDEM-03", "AUTH-02"],
-        warns: &[],
+        warns: &["RETRY-09"],
     },
     Flaw {
         name: "one-key-for-all",
@@ -97,7 +103,49 @@ pub static FLAWS: [Flaw; 25] = [
         name: "ignores-reset",
         mistake: Mistake::IgnoresReset,
         says: "does not look at X-RateLimit-Reset",
-        fails: &["RETRY-06"],
+        fails: &["RETRY-06", "MON-03"],
+        warns: &[],
+    },
+    Flaw {
+        name: "no-jitter",
+        mistake: Mistake::NoJitter,
+        says: "doubles its delay, and draws nothing at random",
+        fails: &["RETRY-03"],
+        warns: &[],
+    },
+    Flaw {
+        name: "retries-for-ever",
+        mistake: Mistake::RetriesForEver,
+        says: "tries again and again, as long as it takes",
+        fails: &["RETRY-04"],
+        warns: &["RETRY-10"],
+    },
+    Flaw {
+        name: "no-budget",
+        mistake: Mistake::NoBudget,
+        says: "tries every call eight times, however many fail",
+        fails: &[],
+        warns: &["RETRY-10"],
+    },
+    Flaw {
+        name: "dies-of-html",
+        mistake: Mistake::DiesOfHtml,
+        says: "reads every error as JSON, and panics where it is none",
+        fails: &[],
+        warns: &["RETRY-08"],
+    },
+    Flaw {
+        name: "gives-up-on-reset",
+        mistake: Mistake::GivesUpOnReset,
+        says: "takes a connection that was reset for a failure of the operation",
+        fails: &[],
+        warns: &["RETRY-09"],
+    },
+    Flaw {
+        name: "ignores-remaining",
+        mistake: Mistake::IgnoresRemaining,
+        says: "looks at the rate limit when it is refused, and not before",
+        fails: &["MON-03"],
         warns: &[],
     },
     Flaw {

@@ -93,7 +93,12 @@ impl Supervisor {
             let life = life.as_ref()?;
             life.spawn(work(Arc::clone(life.app())))?
         };
-        task.await.ok()
+        match task.await {
+            Ok(output) => Some(output),
+            // A panic of the integration is one of the hook that asked for it: nobody answers.
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => None,
+        }
     }
 
     pub(super) fn site(&self) -> &Site {
@@ -151,6 +156,16 @@ mod tests {
         assert!(read.is_err() || end.is_empty());
         assert_eq!(create("dead").await, None);
 
+        // A panic ends the one who asked, and nobody else.
+        assert_eq!(supervisor.restart().await.unwrap(), address);
+        let panics = supervisor.during(|_| async {
+            std::panic::resume_unwind(Box::new("planned"));
+        });
+        let caught = futures_util::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(panics));
+        assert!(caught.await.is_err());
+        assert_eq!(create("alive").await, Some(true));
+        supervisor.kill().await;
+
         // As it does after a rotation that it did not live to see.
         let next = provider.state().issue_credential("next").unwrap();
         let manager = &supervisor.site().manager;
@@ -161,7 +176,7 @@ mod tests {
         assert_eq!(supervisor.restart().await.unwrap(), address);
         assert_eq!(create("second").await, Some(true));
         let log = std::fs::read_to_string(supervisor.site().log.path()).unwrap();
-        assert_eq!(log.matches("started").count(), 2, "{log}");
+        assert_eq!(log.matches("started").count(), 3, "{log}");
         supervisor.kill().await;
     }
 }

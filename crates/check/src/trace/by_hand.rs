@@ -61,6 +61,14 @@ impl Trace {
         self
     }
 
+    /// The last call that was noted took so long.
+    pub(crate) fn taking(mut self, ms: u64) -> Self {
+        if let Some(call) = self.calls.last_mut() {
+            call.took = Duration::from_millis(ms);
+        }
+        self
+    }
+
     pub(crate) fn at_moment(mut self, name: &'static str, at_ms: u64) -> Self {
         self.moments.insert(name, Duration::from_millis(at_ms));
         self
@@ -100,6 +108,20 @@ impl Entry {
             answer: answered(status),
             ..Self::default()
         }
+    }
+
+    /// The same with a header of its answer.
+    pub(crate) fn answering(mut self, name: &str, value: &str) -> Self {
+        if let Reply::Answered { headers, .. } = &mut self.answer {
+            headers.push((name.to_owned(), value.to_owned()));
+        }
+        self
+    }
+
+    /// The same with its connection cut in the place of an answer.
+    pub(crate) fn cut(mut self, processed: bool) -> Self {
+        self.answer = Reply::Cut { processed };
+        self
     }
 
     pub(crate) fn token_request(at_ms: u64) -> Self {

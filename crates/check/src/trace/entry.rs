@@ -92,6 +92,18 @@ impl Entry {
             .map(|(_, value)| value.as_str())
     }
 
+    /// The first value of a header of the answer, whatever its case.
+    #[must_use]
+    pub fn answer_header(&self, name: &str) -> Option<&str> {
+        let Reply::Answered { headers, .. } = &self.answer else {
+            return None;
+        };
+        headers
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
     /// The idempotency key, under either name that the provider knows.
     #[must_use]
     pub fn key(&self) -> Option<&str> {

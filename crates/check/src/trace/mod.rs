@@ -53,6 +53,9 @@ pub struct Trace {
     pub watched: Vec<Watched>,
     /// What was searched for secrets.
     pub searched: Vec<Searched>,
+    /// By how much timers that should agree differ on this machine: less than
+    /// that in nine of ten rounds, taken during the case.
+    pub timer_noise: Option<Duration>,
     /// Wall time, since the Unix epoch, of [`Entry::at`] zero.
     pub wall_zero: Duration,
     /// Whether each hook call is a process of its own.
@@ -188,6 +191,45 @@ impl Trace {
             .map(|c| &c.outcome)
     }
 
+    /// How long the last call of a hook for a label took, if it came back.
+    #[must_use]
+    pub fn took(&self, hook: &str, label: &str) -> Option<Duration> {
+        let mut calls = self.calls.iter().rev();
+        let call = calls.find(|c| c.hook == hook && c.label == label)?;
+        call.outcome.ok().map(|_| call.took)
+    }
+
+    /// What a label's creates were reported as, whichever hook made them: `ok`
+    /// if all were a success, `None` if any did not come back.
+    #[must_use]
+    pub fn said(&self, label: &str) -> Option<bool> {
+        let of_label = |c: &&HookCall| c.label == label && c.outcome != Outcome::NotOffered;
+        let mut said = self.calls.iter().filter(of_label).map(|c| c.outcome.ok());
+        let first = said.next()??;
+        said.try_fold(first, |all, one| Some(all && one?))
+    }
+
+    /// When an answer says that the quota is used up, and until when; both on
+    /// the clock of the record. An `X-RateLimit-Reset` of 1e9 or more is a Unix
+    /// time, else it counts seconds from the answer.
+    #[must_use]
+    pub fn used_up(&self, entry: &Entry) -> Option<(Duration, Duration)> {
+        let told = entry.done_at?;
+        if entry.answer_header("x-ratelimit-remaining")?.trim() != "0" {
+            return None;
+        }
+        let reset: u64 = entry
+            .answer_header("x-ratelimit-reset")?
+            .trim()
+            .parse()
+            .ok()?;
+        let reset = match reset {
+            1_000_000_000.. => Duration::from_secs(reset).checked_sub(self.wall_zero)?,
+            seconds => told + Duration::from_secs(seconds),
+        };
+        Some((told, reset))
+    }
+
     /// The call-backs about a label's customer that were answered well.
     #[must_use]
     pub fn good_call_backs(&self, label: &str) -> Vec<&Entry> {
@@ -213,6 +255,25 @@ impl Trace {
     #[must_use]
     pub fn wall(&self, at: Duration) -> Duration {
         self.wall_zero + at
+    }
+
+    /// The n-th delays of these operations in milliseconds, for each n: from an
+    /// answer to the next attempt.
+    #[must_use]
+    pub fn delays_of(operations: &[Vec<&Entry>]) -> Vec<Vec<f64>> {
+        let mut delays: Vec<Vec<f64>> = Vec::new();
+        for operation in operations {
+            for (n, pair) in operation.windows(2).enumerate() {
+                let [before, after] = pair else { continue };
+                if delays.len() <= n {
+                    delays.push(Vec::new());
+                }
+                if let Some(nth) = delays.get_mut(n) {
+                    nth.push(before.gap_to(after).as_secs_f64() * 1_000.0);
+                }
+            }
+        }
+        delays
     }
 
     fn creates(&self) -> impl Iterator<Item = &Entry> {

@@ -36,10 +36,10 @@ impl Fault {
     pub(crate) fn processes(&self) -> bool {
         let answers =
             self.status.is_some() || self.body.is_some() || self.problem.is_some() || self.garbage;
-        match self.cut {
+        match self.cut_() {
             Some(Cut::Before) => false,
             Some(Cut::After) => true,
-            None => self.after_processing || !answers,
+            Some(Cut::Half) | None => self.after_processing || !answers,
         }
     }
 
@@ -84,9 +84,11 @@ impl Fault {
         say(self.garbage.then(|| "garbage".to_owned()));
         say(self.merge.as_ref().map(|_| "changed body".to_owned()));
         say(self.stale_limits.then(|| "stale limits".to_owned()));
-        say(self.cut.map(|cut| match cut {
-            Cut::Before => "connection cut before processing".to_owned(),
-            Cut::After => "connection cut after processing".to_owned(),
+        let how = if self.reset { "reset" } else { "cut" };
+        say(self.cut_().map(|cut| match cut {
+            Cut::Before => format!("connection {how} before processing"),
+            Cut::After => format!("connection {how} after processing"),
+            Cut::Half => format!("connection {how} halfway through the answer"),
         }));
         words.join(", ")
     }

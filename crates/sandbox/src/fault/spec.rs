@@ -55,6 +55,8 @@ pub struct Fault {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cut: Option<Cut>,
     #[serde(default)]
+    pub(crate) reset: bool,
+    #[serde(default)]
     pub(crate) after_processing: bool,
     #[serde(default)]
     pub(crate) garbage: bool,
@@ -98,6 +100,7 @@ pub(crate) struct PlannedProblem {
 pub(crate) enum Cut {
     Before,
     After,
+    Half,
 }
 
 // === impl Fault ===
@@ -229,6 +232,22 @@ impl Fault {
         self
     }
 
+    /// Announces the whole answer, sends the first half of its body, and closes the connection.
+    /// The answer is the processed one, unless another effect gives one.
+    #[must_use]
+    pub fn cut_halfway(mut self) -> Self {
+        self.cut = Some(Cut::Half);
+        self
+    }
+
+    /// Resets the connection (TCP RST, "connection reset by peer") instead of closing it; without
+    /// any `cut_…` before the request is processed.
+    #[must_use]
+    pub fn reset(mut self) -> Self {
+        self.reset = true;
+        self
+    }
+
     /// Processes the request before the other effects: `status(500).after_processing()` creates the
     /// resource and answers 500 nonetheless.
     #[must_use]
@@ -296,6 +315,11 @@ impl Fault {
         self.latency_ms.map(Duration::from_millis)
     }
 
+    /// Where the connection ends, if it does.
+    pub(crate) fn cut_(&self) -> Option<Cut> {
+        self.cut.or(self.reset.then_some(Cut::Before))
+    }
+
     pub(crate) fn slow_processing_(&self) -> Option<Duration> {
         self.slow_processing_ms.map(Duration::from_millis)
     }
@@ -313,6 +337,7 @@ impl Fault {
             latency_ms: None,
             slow_processing_ms: None,
             cut: None,
+            reset: false,
             after_processing: false,
             garbage: false,
             expire_token: false,

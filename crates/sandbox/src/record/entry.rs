@@ -73,7 +73,7 @@ pub enum Answer {
         /// The first 4 KiB of its body.
         body: String,
     },
-    /// A fault closed the connection instead.
+    /// A fault ended the connection instead, or in the middle of the answer.
     Cut {
         /// Whether the request had been processed by then.
         processed: bool,

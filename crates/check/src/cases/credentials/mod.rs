@@ -64,7 +64,7 @@ pub(super) static CASES: &[Case] = &[
             canaries::no_secret_came_out,
         )
         // It looks back on all the others.
-        .in_turn(2),
+        .in_turn(3),
     Case::new("CRED-03", C3, Must).says(
         "all API calls",
         "no browser fingerprints, no CORS preflight",
@@ -100,7 +100,7 @@ pub(super) static CASES: &[Case] = &[
             rotation::a_rotation_loses_nothing,
         )
         // Who cannot renew a token has none afterwards.
-        .in_turn(1),
+        .in_turn(2),
     Case::new("CRED-05", C4, Must).says(
         "the old credential is revoked without warning",
         "bounded token tries with back-off, the error surfaced",

@@ -1,6 +1,7 @@
 //! MON: what operators get to know.
 
 mod errors;
+mod quota;
 mod stuck;
 
 use std::time::Duration;
@@ -14,6 +15,19 @@ const BOX_M1: &str = "checklist M1: \"alert on 5xx responses and webhook failure
 const SIGNAL: Duration = Duration::from_secs(5);
 /// How long the work behind what goes well, or an alert about it, may take.
 const WORKED: Duration = Duration::from_millis(700);
+/// The limit of MON-03, its window, and how many operations come after it.
+const QUOTA: u32 = 10;
+const WINDOW: Duration = Duration::from_secs(5);
+const LATER: u32 = 3;
+/// How long a subject may be careful after refusals of earlier cases.
+const CAREFUL: Duration = Duration::from_secs(10);
+/// What is allowed before, in how long a window, and when each window of that has ended for all,
+/// its reset being rounded up to the second.
+const PLENTY: u32 = 100_000;
+const SHORT: Duration = Duration::from_secs(1);
+const FORGOTTEN: Duration = Duration::from_millis(2_100);
+/// How late the answers are that use it up.
+const TOGETHER: Duration = Duration::from_millis(300);
 /// How long alerts about stuck customers are waited for, without the hook.
 const WATCH: Duration = Duration::from_secs(2);
 
@@ -70,11 +84,33 @@ pub(super) static CASES: &[Case] = &[
             ],
             errors::failing_deliveries_are_told,
         ),
-    Case::new("MON-03", M2, Must).says(
-        "X-RateLimit-Remaining falls from 10 to 0, reset in 5 s",
-        "slows down; no request between 0 and the reset",
-        "keeps going",
-    ),
+    Case::new("MON-03", M2, Must)
+        .says(
+            "a limit of 10 requests in 5 s; 10 operations at once, so that X-RateLimit-Remaining falls to 0; when their answers were read, 3 more operations",
+            "slows down: no request of these between 0 and the reset (sent later, or reported as failed)",
+            "one is sent before the reset, rounded to the second: they are asked for when the calls before have come back and 100 ms have passed, so no request was under way",
+        )
+        .rests_on(
+            "checklist M2: \"watch X-RateLimit-Remaining\"; provider, Rate limits: X-RateLimit-Limit, -Remaining and -Reset are on every response",
+            "read the limit headers of every answer, not of a 429 alone; slow down as Remaining falls, and hold calls back until Reset at 0",
+        )
+        .ready(
+            &[
+                Step::AwaitQuick("rehearsal", QUOTA, CAREFUL),
+                // The limit changes between two windows, as a provider would do it: nobody is told
+                // of two ends at once. And the work behind earlier deliveries is over by then.
+                Step::LimitRate(PLENTY, SHORT),
+                Step::Create("warm"),
+                Step::Settle(FORGOTTEN),
+                Step::LimitRate(QUOTA, WINDOW),
+                // All are sent before the first answer comes: who looks at the limits would pace
+                // the rest, and no time would be left between 0 and the reset.
+                Step::FailCreate("a", Times::First(QUOTA), Answer::Late(TOGETHER)),
+                Step::CreateMany("a", QUOTA),
+                Step::CreateWhenUsedUp("a", "b", LATER),
+            ],
+            quota::a_used_up_quota_is_left_alone,
+        ),
     Case::new("MON-04", M3, Must)
         .says(
             "440 customers in pending_kyc and under_review, of whom 6 have been there for 10 days: the first of each state, one on page 2 and one on page 3 (with 100 a page, the most that a list gives)",

@@ -8,18 +8,7 @@ use crate::verdict::Judgement;
 
 pub(super) fn delays_grow(trace: &Trace) -> Judgement {
     let operations = trace.operations("a");
-    let mut delays: Vec<Vec<f64>> = Vec::new();
-    for operation in &operations {
-        for (n, pair) in operation.windows(2).enumerate() {
-            let [before, after] = pair else { continue };
-            if delays.len() <= n {
-                delays.push(Vec::new());
-            }
-            if let Some(nth) = delays.get_mut(n) {
-                nth.push(before.gap_to(after).as_secs_f64() * 1_000.0);
-            }
-        }
-    }
+    let delays = Trace::delays_of(&operations);
     let noise = noise_ms(&operations);
     let (growth, medians) = stats::growth(&delays, noise);
     let listed: Vec<String> = medians

@@ -30,7 +30,13 @@ impl Stage<'_> {
         outcome
     }
 
-    async fn asked(&self, driver: &Driver, hook: Hook, mark: &str, n: Option<u32>) -> Outcome {
+    pub(super) async fn asked(
+        &self,
+        driver: &Driver,
+        hook: Hook,
+        mark: &str,
+        n: Option<u32>,
+    ) -> Outcome {
         self.heard(driver, Ask::new(hook, mark, n)).await
     }
 
@@ -56,28 +62,40 @@ impl Stage<'_> {
         }
     }
 
-    /// A subject without `create-many` gets as many calls of `create` at once.
     pub(super) async fn create_many(&mut self, label: &'static str, n: u32) {
         let mark = self.mark(label);
-        if self.call(Hook::CreateMany, label, &mark, Some(n)).await != Outcome::NotOffered {
-            return;
-        }
-        let Some(driver) = self.driver else { return };
-        let marks: Vec<String> = (0..n).map(|i| format!("{mark}-{i}")).collect();
+        let calls = self.asked_many(label, &mark, n).await;
+        self.trace.calls.extend(calls);
+    }
+
+    /// A subject without `create-many` gets as many calls of `create` at once.
+    pub(super) async fn asked_many(
+        &self,
+        label: &'static str,
+        mark: &str,
+        n: u32,
+    ) -> Vec<HookCall> {
         let started = Instant::now();
-        let asked = marks
-            .iter()
-            .map(|m| self.asked(driver, Hook::Create, m, None));
-        let outcomes = join_all(asked).await;
-        for outcome in outcomes {
-            let took = started.elapsed();
-            self.trace.calls.push(HookCall {
-                hook: Hook::Create.name(),
-                label,
-                outcome,
-                took,
-            });
+        let called = |hook: Hook, outcome| HookCall {
+            hook: hook.name(),
+            label,
+            outcome,
+            took: started.elapsed(),
+        };
+        let Some(driver) = self.driver else {
+            return vec![called(Hook::CreateMany, Outcome::NotOffered)];
+        };
+        let many = self.asked(driver, Hook::CreateMany, mark, Some(n)).await;
+        let mut calls = vec![called(Hook::CreateMany, many.clone())];
+        if many == Outcome::NotOffered {
+            let marks: Vec<String> = (0..n).map(|i| format!("{mark}-{i}")).collect();
+            let asked = marks
+                .iter()
+                .map(|m| self.asked(driver, Hook::Create, m, None));
+            let outcomes = join_all(asked).await;
+            calls.extend(outcomes.into_iter().map(|o| called(Hook::Create, o)));
         }
+        calls
     }
 
     pub(super) async fn create_together(&mut self, labels: &'static [&'static str]) {

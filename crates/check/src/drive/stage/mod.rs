@@ -4,21 +4,24 @@ mod events;
 mod faults;
 mod hooks;
 mod life;
+mod limits;
 mod logs;
+mod outage;
 mod rotation;
 mod search;
 mod signals;
 mod stuck;
+mod timers;
 mod waiting;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use golive_sandbox::{Credential, Event, Mark};
+use golive_sandbox::{Credential, Event, Mark, RateLimit};
 use serde_json::Value;
 
 use super::hooks::{Driver, Hook};
-use super::provider::Provider;
+use super::provider::{NO_LIMIT, Provider};
 use super::record;
 use crate::case::{Case, Forgery, Step};
 use crate::trace::{Entry, Kind, Trace};
@@ -90,6 +93,9 @@ impl<'r> Stage<'r> {
             Box::pin(self.step(step)).await;
         }
         self.provider.sandbox().faults().clear();
+        if steps.iter().any(|s| matches!(s, Step::LimitRate(..))) {
+            self.provider.sandbox().state().limit_rate(NO_LIMIT);
+        }
         self.trace.requests = self.requests();
         self.trace.alerts = self.alerts();
         self.trace
@@ -168,6 +174,21 @@ impl<'r> Stage<'r> {
             Step::AwaitFollowed(label, limit) => self.await_followed(label, limit).await,
             Step::ReadLog(label) => self.read_log(label).await,
             Step::Search(label) => self.search(label).await,
+            Step::CreateTimed(label, n) => self.create_timed(label, n).await,
+            Step::CreateToTheEnd(label, n, most, limit) => {
+                self.create_to_the_end(label, n, most, limit).await;
+            }
+            Step::AwaitSuccess(label, limit) => self.await_success(label, limit).await,
+            Step::CreateWhileRefused(label, time) => self.create_while_refused(label, time).await,
+            Step::AwaitQuick(label, n, limit) => self.await_quick(label, n, limit).await,
+            Step::LimitRate(limit, window) => {
+                let limit = u64::from(limit);
+                let rate_limit = RateLimit { limit, window };
+                self.provider.sandbox().state().limit_rate(rate_limit);
+            }
+            Step::CreateWhenUsedUp(label, then, n) => {
+                self.create_when_used_up(label, then, n).await;
+            }
         }
     }
 

@@ -1,12 +1,17 @@
 //! The client with one part of it wrong, or with none.
 
+use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use golive::auth_refresh::client_credentials::{ClientCredentials, Credentials};
 use golive::auth_refresh::reqwest::ReqwestSource;
 use golive::auth_refresh::{AuthRefresh, Tokens};
-use golive::backoff::{Backoff, reqwest_class};
+use golive::backoff::limits::{Budget, Limits};
+use golive::backoff::policy::{Curve, Jitter};
+use golive::backoff::{Builder as Retries, Class, reqwest_class};
+use golive::core::caused_by;
 use golive::idempotency::{IdempotencyKeys, Key};
 use golive::secrets::ClientSecret;
 use golive::telemetry::Telemetry;
@@ -16,14 +21,14 @@ use reqwest_middleware::{ClientWithMiddleware, Middleware};
 
 use super::auth::HomeMadeAuth;
 use super::middleware::{
-    CountCalls, FreshKey, LogRequests, RetryAlso, TokenInQuery, WithoutHeaders,
+    CountCalls, EveryErrorIsJson, FreshKey, LimitsOfRefusalsOnly, LogRequests, RetryAlso,
+    TokenInQuery, WithoutHeaders,
 };
 use crate::subject::calls::Calls;
 use crate::subject::secrets::Secrets;
 use crate::subject::supervisor::Site;
 use crate::subject::{BoxError, Mistake, client, metrics};
 
-const ATTEMPTS: u32 = 5;
 const TIMEOUT: Duration = Duration::from_secs(20);
 const QUOTA_HEADERS: &[&str] = &[
     "x-ratelimit-limit",
@@ -63,23 +68,14 @@ fn wrong(
             let keys = IdempotencyKeys::builder().mint_with(move || Ok(one.clone()));
             good(meter)?.keys(keys.build()?).build()?.http().clone()
         }
-        Mistake::NeverRetries => {
-            let once = Backoff::builder().attempts(1).classify(reqwest_class);
-            good(meter)?.backoff(once.build()?).build()?.http().clone()
-        }
-        Mistake::ConstantDelay => {
-            let delay = Duration::from_millis(300);
-            let constant = Backoff::builder()
-                .attempts(ATTEMPTS)
-                .classify(reqwest_class)
-                .base(delay)
-                .cap(delay)
-                .random(|| u64::MAX);
-            good(meter)?
-                .backoff(constant.build()?)
-                .build()?
-                .http()
-                .clone()
+        Mistake::NeverRetries
+        | Mistake::ConstantDelay
+        | Mistake::NoJitter
+        | Mistake::RetriesForEver
+        | Mistake::NoBudget
+        | Mistake::GivesUpOnReset => {
+            let retries = otherwise(mistake)?.classify(reqwest_class).build()?;
+            good(meter)?.backoff(retries).build()?.http().clone()
         }
         Mistake::SecretReadOnce => {
             let fixed = read_once(secrets)?;
@@ -94,6 +90,8 @@ fn wrong(
         Mistake::Retries422 => below(good(meter)?, RetryAlso(422))?,
         Mistake::IgnoresRetryAfter => below(good(meter)?, WithoutHeaders(&["retry-after"]))?,
         Mistake::IgnoresReset => below(good(meter)?, WithoutHeaders(QUOTA_HEADERS))?,
+        Mistake::IgnoresRemaining => below(good(meter)?, LimitsOfRefusalsOnly(QUOTA_HEADERS))?,
+        Mistake::DiesOfHtml => below(good(meter)?, EveryErrorIsJson)?,
         Mistake::SecretInUrl => below(good(meter)?, TokenInQuery)?,
         Mistake::LogsRequests => below(good(meter)?, LogRequests(site.log.clone()))?,
         Mistake::NoKey | Mistake::TokenPerCall | Mistake::SurfacesExpiry | Mistake::RenewalLoop => {
@@ -111,6 +109,34 @@ fn below(builder: ClientBuilder, part: impl Middleware) -> Result<ClientWithMidd
     Ok(client.with(part).build())
 }
 
+/// Retries with something wrong.
+fn otherwise(mistake: Mistake) -> Result<Retries, BoxError> {
+    let ms = |n| Duration::from_millis(n);
+    let good = client::retries()?;
+    let unlimited = || Limits::builder().budget(Budget::unlimited()).build();
+    Ok(match mistake {
+        Mistake::NeverRetries => good.attempts(1),
+        Mistake::ConstantDelay => good
+            .base(ms(300))
+            .curve(Curve::Constant)
+            .jitter(Jitter::Equal),
+        Mistake::NoJitter => good.delays(move |retries, _| Some(ms(250 << retries.min(5)))),
+        // Bounded, so that a run ends.
+        Mistake::RetriesForEver => good
+            .attempts(32)
+            .base(ms(50))
+            .cap(ms(400))
+            .limits(unlimited()?),
+        Mistake::NoBudget => good.attempts(8).base(ms(80)).limits(unlimited()?),
+        // As one does who thinks of a reset as of an answer.
+        Mistake::GivesUpOnReset => good.classify(|error: &(dyn Error + 'static)| {
+            let reset = caused_by::<io::Error>(error)?.kind() == io::ErrorKind::ConnectionReset;
+            reset.then_some(Class::Fatal)
+        }),
+        _ => good,
+    })
+}
+
 /// A stack of one's own, for what the paved road does not let one get wrong.
 fn by_hand(
     mistake: Mistake,
@@ -124,9 +150,7 @@ fn by_hand(
         .timeout(TIMEOUT)
         .build()?;
     let telemetry = Telemetry::builder().meter(meter).build()?;
-    let backoff = Backoff::builder()
-        .attempts(ATTEMPTS)
-        .classify(reqwest_class);
+    let backoff = client::retries()?.classify(reqwest_class);
     let protocol = Environment::custom(&site.base_url)?
         .token_requests("auth/token", ClientSecret::new(secrets.client.clone()))?
         .build()?;

@@ -5,9 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use golive::idempotency::Key;
 use http::header::{AUTHORIZATION, HeaderName};
+use http::response::Parts;
 use http::{Extensions, HeaderValue};
 use opentelemetry::metrics::{Counter, Meter};
-use reqwest::{Request, Response};
+use reqwest::{Body, Request, Response, ResponseBuilderExt as _, Url};
 use reqwest_middleware::{Error, Middleware, Next};
 
 use crate::subject::logs::Log;
@@ -68,12 +69,50 @@ impl Middleware for WithoutHeaders {
     }
 }
 
+/// Looks at the limits when it was refused, and not before.
+pub(super) struct LimitsOfRefusalsOnly(pub(super) &'static [&'static str]);
+
+#[async_trait]
+impl Middleware for LimitsOfRefusalsOnly {
+    async fn handle(&self, req: Request, ext: &mut Extensions, next: Next<'_>) -> Answer {
+        let mut response = next.run(req, ext).await?;
+        if response.status().as_u16() != 429 {
+            for name in self.0 {
+                response.headers_mut().remove(HeaderName::from_static(name));
+            }
+        }
+        Ok(response)
+    }
+}
+
+/// Reads every error as JSON, and knows no other.
+pub(super) struct EveryErrorIsJson;
+
+#[async_trait]
+impl Middleware for EveryErrorIsJson {
+    async fn handle(&self, req: Request, ext: &mut Extensions, next: Next<'_>) -> Answer {
+        let response = next.run(req, ext).await?;
+        if response.status().as_u16() < 400 {
+            return Ok(response);
+        }
+        let url = response.url().clone();
+        let (parts, body) = http::Response::from(response).into_parts();
+        let body = Response::from(http::Response::new(body)).bytes().await?;
+        if serde_json::from_slice::<serde_json::Value>(&body).is_err() {
+            // NOTE: an `unwrap` here, but without its message on standard error.
+            std::panic::resume_unwind(Box::new("the error is not JSON"));
+        }
+        answered(url, parts, body)
+    }
+}
+
 /// Puts the access token into the query.
 pub(super) struct TokenInQuery;
 
 #[async_trait]
 impl Middleware for TokenInQuery {
     async fn handle(&self, mut req: Request, ext: &mut Extensions, next: Next<'_>) -> Answer {
+        let asked_for = req.url().clone();
         let value = req
             .headers()
             .get(AUTHORIZATION)
@@ -86,8 +125,23 @@ impl Middleware for TokenInQuery {
                 .query_pairs_mut()
                 .append_pair("access_token", &token);
         }
-        next.run(req, ext).await
+        let (parts, body) = http::Response::from(next.run(req, ext).await?).into_parts();
+        // Of the address that was asked for: another one would look like a redirect.
+        answered(asked_for, parts, body)
     }
+}
+
+/// An answer that was taken apart, whole again.
+fn answered(url: Url, parts: Parts, body: impl Into<Body>) -> Answer {
+    let mut whole = http::Response::builder()
+        .status(parts.status)
+        .version(parts.version)
+        .url(url);
+    if let Some(headers) = whole.headers_mut() {
+        *headers = parts.headers;
+    }
+    let whole = whole.body(body).map_err(Error::middleware)?;
+    Ok(Response::from(whole))
 }
 
 /// Logs what it sends, "for debugging".
