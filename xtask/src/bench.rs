@@ -3,6 +3,7 @@
 //! Those of criterion are one matter; [`gates`], which say what was promised of each figure, are
 //! another.
 
+mod drawings;
 mod gates;
 mod instructions;
 mod workspace;

@@ -61,8 +61,8 @@ enum Chore {
         #[arg(long, group = "work")]
         keep: bool,
     },
-    /// The benchmarks: those of criterion, or one. `floor` and `webhook-verify` are the figures that
-    /// are promised.
+    /// The benchmarks: those of criterion, or one. `floor`, `webhook-verify` and `backoff` are the
+    /// figures that are promised.
     Bench {
         /// One bench target; all of criterion's when left out.
         name: Option<String>,

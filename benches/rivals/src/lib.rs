@@ -1,6 +1,9 @@
-//! `golive-webhook-verify` beside its rivals, over the same deliveries.
+//! Crates of golive beside their rivals.
 //!
-//! Every contestant is a [`Contestant`]: it takes a [`Delivery`] with the headers of a real one and
+//! [`retries`] is `golive-backoff`, over the same servers; all else is `golive-webhook-verify`, over
+//! the same deliveries.
+//!
+//! There, every contestant is a [`Contestant`]: it takes a [`Delivery`] with the headers of a real one and
 //! says whether it is genuine. `benches/gates` measures them in turns and holds them to what is
 //! promised, `benches/verify.rs` is the same for criterion, `benches/count.rs` is what callgrind
 //! counts the instructions of.
@@ -10,6 +13,7 @@ mod delivery;
 mod floor;
 mod hmacs;
 pub mod ours;
+pub mod retries;
 mod webhooks;
 
 pub use self::contestant::{Contestant, contestants, rivals};

@@ -11,8 +11,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 pub(super) use self::gate::{Better, Gate};
-use super::instructions;
 use super::workspace::Workspace;
+use super::{drawings, instructions};
 use crate::{cargo, moto};
 
 /// Figures that are promised together.
@@ -43,6 +43,13 @@ const REPORTS: &[Report] = &[
         provision: || Ok(()),
         outside: instructions::count,
     },
+    Report {
+        name: "backoff",
+        workspace: Workspace::Rivals,
+        targets: &["backoff", "backoff-allocations"],
+        provision: || Ok(()),
+        outside: || Ok(Vec::new()),
+    },
 ];
 
 /// The report of this name.
@@ -61,10 +68,11 @@ pub(super) fn measures(workspace: Workspace, target: &str) -> bool {
 // === impl Report ===
 
 impl Report {
-    /// Measures, prints a table, and writes the same to `json`. `arguments` choose parts of the
-    /// first target, and then nothing else is measured.
+    /// Measures, prints a table, and writes the same to `json`, and what was drawn beside it.
+    /// `arguments` choose parts of the first target, and then nothing else is measured.
     pub(super) fn run(&self, json: Option<&Path>, arguments: &[String]) -> Result<()> {
         (self.provision)()?;
+        drawings::clear(self.workspace, self.name)?;
         let mut gates = Vec::new();
         let targets = if arguments.is_empty() {
             self.targets
@@ -79,7 +87,8 @@ impl Report {
         }
         println!("\n{}", gate::table(&gates));
         let Some(file) = json else { return Ok(()) };
-        super::write(file, &gates.iter().map(Gate::to_json).collect())
+        super::write(file, &gates.iter().map(Gate::to_json).collect())?;
+        drawings::keep(self.workspace, self.name, file)
     }
 
     fn measure(&self, target: &str, arguments: &[String]) -> Result<Vec<Gate>> {
