@@ -77,7 +77,16 @@ pub enum Disposition {
 /// A handle that is put into a second request follows that one from then on; the second call knows
 /// nothing of the first.
 #[derive(Clone, Debug, Default)]
-pub struct CallHandle(Arc<Mutex<Call>>);
+pub struct CallHandle(Arc<Mutex<Followed>>);
+
+/// The call that a handle follows.
+#[derive(Debug, Default)]
+struct Followed {
+    /// Which one since the handle was made: what an earlier one still has to say is not heard.
+    #[cfg(any(feature = "tower", feature = "reqwest"))]
+    epoch: u64,
+    call: Call,
+}
 
 // === impl Call ===
 
@@ -278,15 +287,40 @@ impl CallHandle {
     /// The call as it stands now.
     #[must_use]
     pub fn call(&self) -> Call {
-        self.lock().clone()
+        self.lock().call.clone()
+    }
+
+    /// Follows another call from now on.
+    #[cfg(any(feature = "tower", feature = "reqwest"))]
+    pub(crate) fn follow(&self) -> u64 {
+        let mut followed = self.lock();
+        followed.epoch += 1;
+        followed.call = Call::default();
+        followed.epoch
+    }
+
+    /// Which call it follows.
+    #[cfg(any(feature = "tower", feature = "reqwest"))]
+    pub(crate) fn epoch(&self) -> u64 {
+        self.lock().epoch
     }
 
     #[cfg(any(feature = "tower", feature = "reqwest"))]
-    pub(crate) fn store(&self, call: &Call) {
-        self.lock().clone_from(call);
+    pub(crate) fn store(&self, epoch: u64, call: &Call) {
+        let mut followed = self.lock();
+        if followed.epoch == epoch {
+            followed.call.clone_from(call);
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Call> {
+    /// The call, if it is still that one.
+    #[cfg(any(feature = "tower", feature = "reqwest"))]
+    pub(crate) fn load(&self, epoch: u64) -> Option<Call> {
+        let followed = self.lock();
+        (followed.epoch == epoch).then(|| followed.call.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Followed> {
         // A panic elsewhere cannot leave a `Call` half-written in a way that matters.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

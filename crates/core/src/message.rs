@@ -1,3 +1,5 @@
+use std::fmt;
+
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Method, StatusCode};
 
@@ -75,7 +77,6 @@ pub trait Response: sealed::Sealed + Sized + Send {
 }
 
 /// What [`Response::peek`] saw.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Peeked<R> {
     /// The response, whole.
@@ -91,6 +92,18 @@ pub struct Peeked<R> {
 
 pub(crate) mod sealed {
     pub trait Sealed {}
+}
+
+impl<R: fmt::Debug> fmt::Debug for Peeked<R> {
+    // Never the bytes: an answer of a bank is nobody's log line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peeked")
+            .field("response", &self.response)
+            .field("len", &self.bytes.len())
+            .field("complete", &self.complete)
+            .field("failed", &self.failed)
+            .finish()
+    }
 }
 
 impl<R> Peeked<R> {

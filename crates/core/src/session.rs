@@ -14,6 +14,8 @@ pub(crate) struct Session {
 #[derive(Default)]
 pub(crate) struct Line {
     handle: Option<CallHandle>,
+    /// Which of the calls that the handle has followed this is.
+    epoch: u64,
     /// Whether the layer below has the call. What it noted is in the handle, and newer than ours.
     lent: bool,
 }
@@ -32,20 +34,28 @@ pub(crate) struct Lent<'a> {
 /// the caller's, who may put it into a second request, and a second call must not begin with what
 /// the first one knew. A key of the first, above all, makes nothing safe in the second.
 #[derive(Clone)]
-struct Down(CallHandle);
+struct Down(CallHandle, u64);
 
 impl Session {
     /// Takes the call over from the layer above, or begins one.
     pub(crate) fn begin(extensions: &mut Extensions) -> Self {
         // The caller's own stays where it is: whoever uses these extensions again after a
         // cancellation makes a call that the caller wants to read too.
-        let (mut call, handle) = match extensions.remove::<Down>() {
-            Some(Down(handle)) => (handle.call(), Some(handle)),
-            None => (Call::default(), extensions.get::<CallHandle>().cloned()),
+        let (mut call, handle, epoch) = match extensions.remove::<Down>() {
+            Some(Down(handle, epoch)) => {
+                let call = handle.load(epoch).unwrap_or_default();
+                (call, Some(handle), epoch)
+            }
+            None => {
+                let handle = extensions.get::<CallHandle>().cloned();
+                let epoch = handle.as_ref().map_or(0, CallHandle::follow);
+                (Call::default(), handle, epoch)
+            }
         };
         call.set_watched(handle.is_some());
         let line = Line {
             handle,
+            epoch,
             lent: false,
         };
         Self { call, line }
@@ -64,7 +74,7 @@ impl Drop for Session {
         match &self.line.handle {
             // Dropped half-way through an attempt: the layers below were dropped before this one,
             // and have published what they knew.
-            Some(handle) if !self.line.lent => handle.store(&self.call),
+            Some(handle) if !self.line.lent => handle.store(self.line.epoch, &self.call),
             _ => {}
         }
     }
@@ -78,7 +88,8 @@ impl Line {
         extensions: &mut Extensions,
     ) -> Lent<'a> {
         if let Some(handle) = self.handle(call) {
-            extensions.insert(Down(handle.clone()));
+            let handle = handle.clone();
+            extensions.insert(Down(handle, self.epoch));
         }
         self.lent = true;
         Lent { line: self, call }
@@ -96,7 +107,7 @@ impl Line {
             return None;
         }
         let handle = self.handle.get_or_insert_default();
-        handle.store(call);
+        handle.store(self.epoch, call);
         Some(handle)
     }
 
@@ -104,9 +115,11 @@ impl Line {
         self.lent = false;
         if self.handle.is_none() {
             self.handle = extensions.and_then(|e| e.get::<CallHandle>()).cloned();
+            self.epoch = self.handle.as_ref().map_or(0, CallHandle::epoch);
         }
-        if let Some(handle) = &self.handle {
-            *call = handle.call();
+        // One that follows another call by now has nothing to say of this one.
+        if let Some(theirs) = self.handle.as_ref().and_then(|h| h.load(self.epoch)) {
+            *call = theirs;
         }
     }
 }
