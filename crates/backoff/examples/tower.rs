@@ -65,7 +65,9 @@ async fn main() -> Result<(), Error> {
 
     // What all calls to this origin share: the retry budget, the pause, and the quota of the provider.
     let now = Instant::now();
-    let shared = backoff.limits().scope(&Request::get(url).body(())?, now);
+    let shared = backoff
+        .limits()
+        .scope(&Request::get(url).body(String::new())?, now);
     println!("{:#?}", shared.state(now));
     Ok(())
 }

@@ -74,8 +74,9 @@ impl Delays {
                 half + part(ceiling - half, random)
             }
             Jitter::Decorrelated => {
-                let top = previous.max(self.base).saturating_mul(3).min(self.cap);
-                self.base + part(top.saturating_sub(self.base), random)
+                let base = self.base.min(self.cap);
+                let top = previous.max(base).saturating_mul(3).min(self.cap);
+                base + part(top - base, random)
             }
         }
     }

@@ -12,6 +12,18 @@ use std::{error::Error, fmt, io, sync::LazyLock, time::Duration};
 #[non_exhaustive]
 pub struct DeadlineExceeded;
 
+/// The server will have forgotten the idempotency key by now, so that it would execute the request
+/// anew: it was not sent (again).
+///
+/// What was sent before may have been executed: look before you do it again, with another key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the server will have forgotten the idempotency key, and would execute the request anew, so it \
+     was not sent: look whether it was executed before you send it with another key"
+)]
+#[non_exhaustive]
+pub struct KeyForgotten;
+
 /// An attempt got no response in its time, and it was the last. It may have been executed: look
 /// before you do it again, unless the disposition of the call says more.
 ///
@@ -91,6 +103,9 @@ pub enum ConfigError {
         /// The cap.
         cap: Duration,
     },
+    /// No call may go before the server has answered one, which it never will.
+    #[error("no call may go before the first answer: allow one at least, or any number")]
+    ZeroFirst,
     /// The part of a quota that is spread is no percentage.
     #[error("{seen} % of a quota are to be spread: at most 100 % are allowed")]
     SlowBelow {

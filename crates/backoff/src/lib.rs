@@ -32,7 +32,7 @@ pub use self::classify::hyper_class;
 pub use self::classify::reqwest_class;
 pub use self::classify::{Class, Classify};
 pub use self::config::Builder;
-pub use self::error::{AttemptTimeout, ConfigError, DeadlineExceeded};
+pub use self::error::{AttemptTimeout, ConfigError, DeadlineExceeded, KeyForgotten};
 pub use self::middleware::Backoff;
 pub use self::observe::Event;
 pub use self::pacing::{Pacing, PacingBuilder};

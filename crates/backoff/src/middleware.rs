@@ -19,7 +19,8 @@ use crate::{
 /// pace of each origin.
 ///
 /// # Panics
-/// A retry waits on tokio's timer, and panics outside a runtime that has one.
+/// A call that is not answered at once needs tokio's timer, and panics outside a runtime that has
+/// one.
 #[derive(Clone)]
 pub struct Backoff(Arc<Builder>);
 
@@ -97,7 +98,12 @@ impl Middleware for Backoff {
                     sent = Instant::now();
                     Some(turn.map_err(|late| rules.refused(call, &progress, late))?)
                 };
-                if progress.has_failed(call) {
+                // The timer may have been late, and so may the turn.
+                if let Some(late) = progress.too_late(rules, call, sent) {
+                    progress.never_sent(call, late.as_str());
+                    return Err(late.into_own().into());
+                }
+                if progress.has_failed() {
                     if let Some(token) = paid.take() {
                         token.spend();
                     }
@@ -290,7 +296,7 @@ impl Builder {
 
     fn refused(&self, call: &mut Call, progress: &Progress, late: WouldWait) -> Own {
         if let Some(observer) = &self.observer {
-            let attempt = progress.attempt() + u32::from(progress.has_failed(call));
+            let attempt = progress.attempt() + u32::from(progress.has_failed());
             let wait = late.after;
             observer(&Event::Refused { attempt, wait });
         }

@@ -4,6 +4,7 @@ use golive_core::{
     Call, Clock, Disposition, Exchange, Middleware, Own, Request, Response, SystemClock,
     quota::Hints,
 };
+use http::StatusCode;
 use tokio::time::Instant;
 
 use crate::{
@@ -122,8 +123,10 @@ impl Middleware for Pacing {
             }
         };
         let response = below.send(call, req).await?;
-        // What another place says after a redirect is not about this one.
-        if !call.was_redirected() {
+        // What another place says after a redirect is not about this one, which has let it through.
+        if call.was_redirected() {
+            turn.answered_plainly(StatusCode::OK);
+        } else {
             self.answered(turn, &response);
         }
         Ok(response)

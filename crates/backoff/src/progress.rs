@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use golive_core::{Attempt, Call, Disposition, Request};
+use golive_core::{Attempt, Call, Disposition, Own, Request};
 use http::Method;
 use tokio::time::Instant;
 
 use crate::{
-    Builder,
+    Builder, DeadlineExceeded, KeyForgotten,
     disposition::{of_attempt, together},
-    policy::{Decision, Drawn, Facts, Outcome, Policy, decide},
+    policy::{Decision, Drawn, Facts, Outcome, Policy, Stop, decide},
 };
 
 pub(crate) struct Progress {
@@ -25,6 +25,15 @@ pub(crate) struct Progress {
     before: Disposition,
     /// How long the history was when the attempt under way began.
     recorded: usize,
+    /// Whether it has failed.
+    failed: bool,
+}
+
+/// Why an attempt is not made any more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Late {
+    Deadline,
+    Key,
 }
 
 /// What matters of the end of an attempt, besides the outcome.
@@ -50,19 +59,26 @@ impl Progress {
         // NOTE: read before the first attempt, and once. A key that is minted further down is
         // another one with each attempt, so it makes nothing safe.
         let has_key = call.has_idempotency_key() || rules.has_key(req.headers());
-        // Of an earlier conversation over the same call.
+        // Of an earlier conversation over the same call, by somebody further out.
         call.set_stopped(None);
+        let before = call.attempts().iter().map(|attempt| attempt.disposition);
+        let before = before.fold(Disposition::NotExecuted, together);
         // One that sends everything once leaves the retrying to those further in.
         let nested = call.is_retried();
         call.set_retried(nested || rules.policy.attempts > 1);
+        if !nested {
+            // Should the caller leave while the first attempt is under way, nobody knows.
+            call.set_disposition(Disposition::Unknown);
+        }
         Self {
             method: req.method().clone(),
             has_key,
             nested,
             started: now,
             attempt: 1,
-            before: Disposition::NotExecuted,
+            before,
             recorded: call.attempts().len(),
+            failed: false,
         }
     }
 
@@ -76,8 +92,21 @@ impl Progress {
     }
 
     /// Whether the attempt has failed, so that the one that comes is another.
-    pub(crate) fn has_failed(&self, call: &Call) -> bool {
-        call.attempts().len() > self.recorded
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Whether it is too late for the attempt that is about to begin.
+    pub(crate) fn too_late(&self, rules: &Builder, call: &Call, now: Instant) -> Option<Late> {
+        let policy = &rules.policy;
+        let left = policy.time_left(now - self.started, remaining(call, now));
+        // A first attempt that has not waited may use what there is.
+        let waited = now > self.started;
+        if left.is_zero() || (waited && left < policy.least_attempt) {
+            return Some(Late::Deadline);
+        }
+        let forgotten = self.key_expires(rules, call).is_some_and(|at| at <= now);
+        forgotten.then_some(Late::Key)
     }
 
     /// Whether another retry further out does what this one would.
@@ -99,16 +128,20 @@ impl Progress {
         if let Some(own) = policy.max_wait.and_then(|wait| now.checked_add(wait)) {
             latest = latest.min(own);
         }
+        let forgets = self.key_expires(rules, call);
+        forgets.map_or(latest, |at| at.min(latest))
+    }
+
+    /// When the server forgets the key, if it matters for the attempt that comes.
+    fn key_expires(&self, rules: &Builder, call: &Call) -> Option<Instant> {
         // A first attempt is the first use of a key that nobody knows of.
-        let used = self.attempt > 1 || self.has_failed(call) || call.key_expires().is_some();
-        if self.has_key && used && !self.method.is_idempotent() {
-            latest = latest.min(self.key_expires(rules, call));
-        }
-        latest
+        let used = self.attempt > 1 || self.failed || call.key_expires().is_some();
+        let matters = self.has_key && used && !self.method.is_idempotent();
+        matters.then(|| self.forgets(rules, call))
     }
 
     /// When the server forgets the key, at the latest; it may have been used before this call.
-    fn key_expires(&self, rules: &Builder, call: &Call) -> Instant {
+    fn forgets(&self, rules: &Builder, call: &Call) -> Instant {
         let latest = self.started + rules.key_window;
         let known = call.key_expires().map(Instant::from_std);
         known.map_or(latest, |known| known.min(latest))
@@ -122,10 +155,7 @@ impl Progress {
 
     /// Notes that the attempt that was about to begin was not sent.
     pub(crate) fn never_sent(&self, call: &mut Call, why: &'static str) {
-        // What lies further out may have sent it before.
-        let before = call.attempts().iter().map(|attempt| attempt.disposition);
-        let disposition = before.fold(self.before, together);
-        call.set_disposition(disposition);
+        call.set_disposition(self.before);
         call.set_unsent();
         self.end(call, why);
     }
@@ -139,7 +169,7 @@ impl Progress {
     /// What follows an attempt that failed.
     pub(crate) fn decide(&self, rules: &Builder, call: &Call, end: &End) -> Decision {
         let previous = call.attempts().last().and_then(|before| before.delay);
-        let key = self.key_expires(rules, call);
+        let key = self.forgets(rules, call);
         let key = key.saturating_duration_since(end.at);
         let facts = Facts {
             attempt: self.attempt,
@@ -159,6 +189,7 @@ impl Progress {
 
     /// Notes an attempt that failed, and what follows it.
     pub(crate) fn fail(&mut self, call: &mut Call, outcome: &Outcome, decision: Decision) {
+        self.failed = true;
         // One further out notes it, and one further in has done so.
         if self.nested {
             return;
@@ -187,6 +218,7 @@ impl Progress {
     /// Begins the next attempt.
     pub(crate) fn resend(&mut self, call: &mut Call) {
         self.attempt += 1;
+        self.failed = false;
         self.recorded = call.attempts().len();
         call.next_attempt();
         // Should the caller leave while it is under way, nobody knows.
@@ -199,7 +231,7 @@ impl Progress {
             call.set_retried(false);
         }
         // A plain call that nobody has written to stays so: writing to it would allocate.
-        let resent = self.attempt > 1 || call.attempts().len() > self.recorded;
+        let resent = self.attempt > 1 || !call.attempts().is_empty();
         if resent || call.is_watched() || call.has_idempotency_key() {
             let last = of_attempt(outcome, self.has_key);
             call.set_disposition(together(self.before, last));
@@ -212,6 +244,24 @@ impl Progress {
             call.set_retried(false);
             let why = call.stopped().unwrap_or(why);
             call.set_stopped(Some(why));
+        }
+    }
+}
+
+// === impl Late ===
+
+impl Late {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Deadline => Stop::Deadline.as_str(),
+            Self::Key => Stop::KeyExpired.as_str(),
+        }
+    }
+
+    pub(crate) fn into_own(self) -> Own {
+        match self {
+            Self::Deadline => Own::new(DeadlineExceeded),
+            Self::Key => Own::new(KeyForgotten),
         }
     }
 }

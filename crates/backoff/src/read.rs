@@ -1,6 +1,7 @@
 //! What the end of an attempt says: to the policy, and to all who share the limits.
 
 use golive_core::{Call, Failure, Response};
+use http::StatusCode;
 use tokio::time::Instant;
 
 use crate::{
@@ -35,9 +36,12 @@ impl Builder {
         };
         answer.redirected = call.was_redirected();
         seen.add_to(&mut answer);
-        // What another place says after a redirect is not about this one. And what no wait brings
-        // back is not waited for: other calls may be paid from another purse.
-        match turn.filter(|_| !answer.redirected && !answer.used_up) {
+        // What another place says after a redirect is not about this one, which has let it through.
+        // And what no wait brings back is not waited for: other calls may be paid from another purse.
+        match turn {
+            Some(turn) if answer.redirected || answer.used_up => {
+                turn.answered_plainly(StatusCode::OK);
+            }
             Some(turn) if plain => turn.answered_plainly(status),
             Some(turn) => {
                 let quotas = self.hints.quotas(headers, self.clock.now());

@@ -67,6 +67,8 @@ struct Marked {
     method: Method,
     url: Url,
     has_key: bool,
+    /// When the server forgets the key, if it was used before this call.
+    key_expires: Option<Instant>,
     since: Instant,
 }
 
@@ -174,6 +176,7 @@ impl Middleware for Marking {
             method: req.method().clone(),
             url: self.url.clone(),
             has_key: call.has_idempotency_key() || self.rules.0.has_key(req.headers()),
+            key_expires: call.key_expires().map(Instant::from_std),
             since: Instant::now(),
         });
         let mut sending = pin!(below.send(call, req));
@@ -224,7 +227,12 @@ impl RetryableStrategy for ReplayStrategy {
             Some(marked) => {
                 let elapsed = marked.since.elapsed();
                 // A key that the server has forgotten makes nothing safe.
-                let left = rules.key_window.checked_sub(elapsed);
+                let now = Instant::now();
+                let forgets = marked.since + rules.key_window;
+                let forgets = marked.key_expires.map_or(forgets, |at| at.min(forgets));
+                let left = forgets
+                    .checked_duration_since(now)
+                    .filter(|left| !left.is_zero());
                 let key = left.filter(|_| marked.has_key);
                 let mut facts = Facts::new(&marked.method, key, outcome);
                 facts.elapsed = elapsed;

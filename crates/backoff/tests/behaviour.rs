@@ -22,7 +22,7 @@ use std::{
 
 use bytes::Bytes;
 use golive_backoff::{
-    Backoff, Builder, Class, DeadlineExceeded,
+    Backoff, Builder, Class, DeadlineExceeded, KeyForgotten,
     limits::{Budget, Limits},
 };
 use golive_core::{
@@ -42,6 +42,9 @@ struct DueIn(Duration);
 
 /// A key on every request, but for the header: as a middleware further out or further in sets one.
 struct Keyed;
+
+/// A key that the server remembers for so long from now on.
+struct KeyedFor(Duration);
 
 /// Sends everything twice, as one does who renews a token.
 struct Resend;
@@ -186,6 +189,21 @@ impl Middleware for Keyed {
         mut below: X,
     ) -> Result<X::Response, X::Error> {
         call.set_idempotency_key();
+        below.send(call, req).await
+    }
+}
+
+// === impl KeyedFor ===
+
+impl Middleware for KeyedFor {
+    async fn handle<Req: Request, X: Exchange<Req>>(
+        &self,
+        call: &mut Call,
+        req: Req,
+        mut below: X,
+    ) -> Result<X::Response, X::Error> {
+        call.set_idempotency_key();
+        call.expire_key((Instant::now() + self.0).into_std());
         below.send(call, req).await
     }
 }
@@ -362,6 +380,98 @@ async fn a_key_that_is_made_inside_the_retry_makes_nothing_safe() {
     let inside = Stack::new().push(backoff()).push(Keyed);
     let ended = server.call(inside, request(Method::POST)).await;
     assert_eq!(ended.status(), 503);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_key_was_forgotten_is_not_sent_at_all() {
+    let server = Server::new([created()]);
+    let late = Stack::new().push(KeyedFor(Duration::ZERO)).push(backoff());
+    let ended = server.call(late, request(Method::POST)).await;
+    assert!(ended.seen.is_empty(), "it would be executed anew");
+    let error = ended.result.unwrap_err();
+    assert!(caused_by::<KeyForgotten>(error.as_ref()).is_some());
+    assert_eq!(ended.call.stopped(), Some("key_expired"));
+    assert_eq!(ended.call.disposition(), Disposition::NotExecuted);
+
+    let in_time = Stack::new().push(KeyedFor(ms(1))).push(backoff());
+    let ended = Server::new([created()]);
+    let ended = ended.call(in_time, request(Method::POST)).await;
+    assert_eq!(ended.status(), 201);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timer_that_comes_late_sends_nothing_that_is_too_late() {
+    async fn after_a_stall(deadline: Duration) -> Ended {
+        let server = Server::new([busy(), created()]);
+        let rules = half().deadline(deadline);
+        let rules = rules.key_window(Duration::from_secs(10)).build().unwrap();
+        let handle = CallHandle::new();
+        let mut request = keyed(Method::POST);
+        request.extensions_mut().insert(handle.clone());
+        let inner = {
+            let server = server.clone();
+            tower::service_fn(move |request| server.clone().answer(request))
+        };
+        let call = tokio::spawn(Layered::new(rules, inner).oneshot(request));
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        // The machine stands still in the midst of the delay.
+        tokio::time::advance(Duration::from_secs(60)).await;
+        Ended {
+            result: call.await.unwrap(),
+            call: handle.call(),
+            seen: server.seen(),
+            waits: Vec::new(),
+        }
+    }
+    let ended = after_a_stall(Duration::from_secs(20)).await;
+    let error = ended.result.unwrap_err();
+    assert!(caused_by::<DeadlineExceeded>(error.as_ref()).is_some());
+    assert_eq!(ended.seen.len(), 1);
+
+    let ended = after_a_stall(Duration::from_secs(600)).await;
+    let error = ended.result.unwrap_err();
+    assert!(caused_by::<KeyForgotten>(error.as_ref()).is_some());
+    assert_eq!(ended.seen.len(), 1, "it would be executed anew");
+    assert_eq!(ended.call.disposition(), Disposition::Unknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_conversation_over_a_call_does_not_forget_the_first() {
+    // As auth does it, if it lies further out.
+    let refused = || Answer::Status(401, &[]);
+    let outside = || Stack::new().push(Resend).push(backoff());
+    let server = Server::new([refused(), created()]);
+    let ended = server.call(outside(), request(Method::POST)).await;
+    assert_eq!(ended.call.disposition(), Disposition::Executed);
+
+    let server = Server::new([busy(), refused(), Answer::Status(422, &[])]);
+    let ended = server.call(outside(), keyed(Method::POST)).await;
+    assert_eq!(ended.status(), 422);
+    assert_eq!(ended.call.disposition(), Disposition::Unknown, "of the 503");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_handle_in_two_calls_at_once_follows_the_later_and_hurts_neither() {
+    let handle = CallHandle::new();
+    let call = |answers: Vec<Answer>| {
+        let server = Server::new(answers);
+        let inner = {
+            let server = server.clone();
+            tower::service_fn(move |request| server.clone().answer(request))
+        };
+        let mut request = request(Method::GET);
+        request.extensions_mut().insert(handle.clone());
+        async move {
+            let result = Layered::new(backoff(), inner).oneshot(request).await;
+            (result.unwrap().status().as_u16(), server.seen().len())
+        }
+    };
+    let storm = || vec![busy(); 9];
+    let (earlier, later) = tokio::join!(call(storm()), call(vec![busy(), created()]));
+    assert_eq!((earlier, later), ((503, 3), (201, 2)));
+    assert_eq!(handle.call().attempts().len(), 1, "of the later alone");
 }
 
 #[tokio::test(start_paused = true)]

@@ -612,3 +612,22 @@ proptest! {
         });
     }
 }
+
+#[test]
+fn a_target_does_not_show_its_headers() {
+    let shown = Arc::new(Mutex::new(String::new()));
+    let limits = {
+        let shown = Arc::clone(&shown);
+        let limits = Limits::builder().scope_by(move |target, _| {
+            *shown.lock().unwrap() = format!("{target:?}");
+        });
+        limits.build().unwrap()
+    };
+    let mut request = http::Request::new(String::new());
+    let secret = http::HeaderValue::from_static("Bearer canary");
+    request.headers_mut().insert("authorization", secret);
+    let _ = limits.scope(&request, Instant::now());
+    let shown = shown.lock().unwrap();
+    assert!(shown.contains("GET"), "{shown}");
+    assert!(!shown.contains("canary"), "{shown}");
+}

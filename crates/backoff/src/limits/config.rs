@@ -150,6 +150,7 @@ impl LimitsBuilder {
     /// - [`ConfigError::Scopes`] unless there may be 1 to 65,536 scopes;
     /// - [`ConfigError::ZeroPause`] if a 429 without a hint is to pause for no time;
     /// - [`ConfigError::PauseCapBelowBase`] if the longest pause is shorter than the first;
+    /// - [`ConfigError::ZeroFirst`] if no call may go before the server has answered one;
     /// - [`ConfigError::SlowBelow`] if more than 100 % of the quota is to be spread.
     pub fn build(self) -> Result<Limits, ConfigError> {
         self.budget.validate()?;
@@ -168,6 +169,9 @@ impl LimitsBuilder {
         }
         if cap < base {
             return Err(ConfigError::PauseCapBelowBase { base, cap });
+        }
+        if self.rules.first_at_once == Some(0) {
+            return Err(ConfigError::ZeroFirst);
         }
         if slow_below > 100 {
             return Err(ConfigError::SlowBelow { seen: slow_below });

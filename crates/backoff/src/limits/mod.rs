@@ -42,7 +42,7 @@ pub use self::{
 pub struct Limits(Arc<Shared>);
 
 /// What a scope can be told by: see [`LimitsBuilder::scope_by`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Target<'a> {
     /// The method.
@@ -53,6 +53,16 @@ pub struct Target<'a> {
     pub path: &'a str,
     /// The headers.
     pub headers: &'a HeaderMap,
+}
+
+impl fmt::Debug for Target<'_> {
+    // Never the headers: there is a credential among them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target")
+            .field("method", &self.method)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
 }
 
 struct Shared {
@@ -94,6 +104,21 @@ impl Limits {
     /// The scope of a request: the one of its origin and of what
     /// [`scope_by`](LimitsBuilder::scope_by) adds. Requests that do not say where they go have one
     /// together. Allocates only when it is seen for the first time.
+    ///
+    /// For a dashboard, any request to the origin will do, of reqwest's users too:
+    ///
+    /// ```
+    /// use golive_backoff::Backoff;
+    /// use tokio::time::Instant;
+    ///
+    /// let backoff = Backoff::new();
+    /// let request = http::Request::get("https://api.example.com/").body(String::new())?;
+    /// let now = Instant::now();
+    /// let state = backoff.limits().scope(&request, now).state(now);
+    /// assert_eq!(state.retries_left, Some(100.0));
+    /// assert!(state.paused_for.is_zero() && state.windows.is_empty());
+    /// # Ok::<_, http::Error>(())
+    /// ```
     #[must_use]
     pub fn scope<R: Request>(&self, request: &R, now: Instant) -> Arc<Scope> {
         self.scope_of(
