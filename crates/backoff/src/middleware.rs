@@ -241,9 +241,9 @@ impl Builder {
         };
         let mut decision = progress.decide(self, call, &end);
         let mut paid = None;
-        // Who was refused waits for the end of the pause and for its turn, and then adds to no load;
-        // all others pay.
-        let waits = !end.turn.is_zero() && outcome.is_refusal();
+        // Who was refused waits for the end of the pause, and then adds to no load. All others pay,
+        // those too who only keep the pace of a quota: a server that is down tells of one as well.
+        let waits = outcome.is_refusal() && !scope.paused_for(at).is_zero();
         if matches!(decision, Decision::Retry { .. }) && !waits {
             paid = scope.withdraw(at);
             if paid.is_none() {

@@ -15,8 +15,7 @@ use crate::{
 pub(crate) struct Progress {
     method: Method,
     has_key: bool,
-    /// Whether another retry works on this call: one further out, or, once an attempt has shown it,
-    /// one further in.
+    /// Whether another retry further out works on this call.
     nested: bool,
     started: Instant,
     /// Attempts begun, the one under way included.

@@ -475,6 +475,23 @@ async fn one_handle_in_two_calls_at_once_follows_the_later_and_hurts_neither() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_only_keeps_the_pace_of_a_quota_pays_for_a_retry() {
+    let half_used: Headers = &[
+        ("x-ratelimit-limit", "10"),
+        ("x-ratelimit-remaining", "4"),
+        ("x-ratelimit-reset", "10"),
+    ];
+    let busy = || Answer::Status(503, half_used);
+    let budget = Budget::new().percent(0.0).reserve(1).refill_every(None);
+    let limits = Limits::builder().budget(budget).build().unwrap();
+    let poor = half().limits(limits).build().unwrap();
+    let server = Server::new([busy(), busy(), created()]);
+    let ended = server.call(poor, request(Method::GET)).await;
+    assert_eq!(ended.seen.len(), 2, "there was one token");
+    assert_eq!(ended.call.stopped(), Some("budget"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_empty_key_makes_nothing_safe() {
     // Blanks around a value are no part of it (RFC 9110 §5.5): the server reads an empty one.
     for empty in ["", " ", " \t"] {

@@ -26,8 +26,8 @@ const MAX_RESERVE: u32 = 1_000_000;
 /// an outage is met with few requests more than there are calls, however many callers there are,
 /// while a client that seldom calls can still retry.
 ///
-/// Who was refused with a 429 or 503 and has to wait for its turn, for the end of the pause say, pays
-/// nothing: pause and pace bound such retries, and the number of attempts does.
+/// Who was refused with a 429 or 503 and waits for the end of a pause pays nothing: the pause bounds
+/// such retries, and the number of attempts does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget {
     percent: f64,
